@@ -1,0 +1,1 @@
+"""Alembic migrations. They run from the installed wheel: see ``plugin.store.schema``."""

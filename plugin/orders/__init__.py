@@ -1,0 +1,1 @@
+"""Orders: how documents converge, and what an order is entitled to."""

@@ -1,0 +1,1 @@
+"""Points: lots, their expiry and what they cost, debts."""

@@ -1,0 +1,1 @@
+"""The loyalty program of a book: conditions, rules, tiers and numbered versions."""

@@ -1,0 +1,143 @@
+"""Members: who a reference names, their tiers, and their cached totals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from plugin.events import TierGrant
+from plugin.store.documents import Collision
+from plugin.store.raw import columns, cursor
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member, locked for a decision."""
+
+    id: int
+    is_active: bool
+    points: int
+    debt: int
+    tiers: tuple[TierGrant, ...]
+
+
+def resolve(connection: Connection, book_id: int, keys: Iterable[str]) -> dict[str, int]:
+    """Returns the member of each reference key that is known."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    found = {}
+    direct = [key for key in wanted if key.startswith("id:")]
+    rows = cursor(connection).execute(
+        "SELECT key, member_id FROM identity WHERE book_id = %s AND key = ANY(%s::text[])",
+        (book_id, wanted),
+    )
+    found.update(rows.fetchall())
+    if direct:
+        rows = cursor(connection).execute(
+            "SELECT 'id:' || id, id FROM member WHERE book_id = %s AND id = ANY(%s::bigint[])",
+            (book_id, [int(key.removeprefix("id:")) for key in direct]),
+        )
+        found.update(rows.fetchall())
+    return found
+
+
+def create_members(connection: Connection, book_id: int, count: int) -> list[int]:
+    """Creates members without any key or record yet and returns their numbers."""
+    if not count:
+        return []
+    rows = cursor(connection).execute(
+        "INSERT INTO member (book_id) SELECT %s FROM generate_series(1, %s) RETURNING id",
+        (book_id, count),
+    )
+    return [row[0] for row in rows]
+
+
+def add_identities(connection: Connection, book_id: int, pairs: Sequence[tuple[str, int]]) -> None:
+    """Gives members keys, all of a transaction's at once and sorted, so that two lanes never wait for each other.
+
+    Raises:
+        Collision: One of the keys was given away meanwhile.
+    """
+    if not pairs:
+        return
+    rows = [(book_id, key, member_id) for key, member_id in sorted(pairs)]
+    done = cursor(connection).execute(
+        "INSERT INTO identity (book_id, key, member_id)"
+        " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING",
+        columns(rows, 3),
+    )
+    if done.rowcount != len(rows):
+        raise Collision("member")
+
+
+def read_tiers(connection: Connection, member_ids: Iterable[int]) -> dict[int, tuple[TierGrant, ...]]:
+    """Returns tier histories without locking; only to find out what has to be locked."""
+    rows = cursor(connection).execute(
+        "SELECT id, tiers FROM member WHERE id = ANY(%s::bigint[])", (sorted(set(member_ids)),)
+    )
+    return {row[0]: _tiers(row[1]) for row in rows}
+
+
+def lock_members(connection: Connection, member_ids: Iterable[int]) -> dict[int, MemberRow]:
+    """Locks members in order of id and returns them as they are after the lock."""
+    wanted = sorted(set(member_ids))
+    if not wanted:
+        return {}
+    rows = cursor(connection).execute(
+        "SELECT id, is_active, points, debt, tiers FROM member WHERE id = ANY(%s::bigint[])"
+        " ORDER BY id FOR NO KEY UPDATE",
+        (wanted,),
+    )
+    return {
+        row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4])) for row in rows
+    }
+
+
+def write_totals(connection: Connection, totals: Sequence[tuple[int, int, int]]) -> None:
+    """Writes (member, points, debt) of members that are locked."""
+    if totals:
+        cursor(connection).execute(
+            "UPDATE member m SET points = w.points, debt = w.debt"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (id, points, debt)"
+            " WHERE m.id = w.id",
+            columns(totals, 3),
+        )
+
+
+def write_record(
+    connection: Connection,
+    member_id: int,
+    *,
+    is_active: bool,
+    joined_at_us: int,
+    tiers: Iterable[TierGrant],
+    display_name: str,
+    birthday: str,
+) -> None:
+    """Writes what the ERP's record of a member says; personal data goes to its own table."""
+    run = cursor(connection).execute
+    run(
+        "UPDATE member SET is_active = %s, joined_at = to_timestamp(%s / 1e6::float8), tiers = %s"
+        " WHERE id = %s",
+        (is_active, joined_at_us, _tiers_text(tiers), member_id),
+    )
+    run(
+        "INSERT INTO member_profile (member_id, display_name, birthday) VALUES (%s, %s, %s)"
+        " ON CONFLICT (member_id) DO UPDATE SET display_name = excluded.display_name,"
+        " birthday = excluded.birthday",
+        (member_id, display_name, birthday),
+    )
+
+
+def _tiers(content: str) -> tuple[TierGrant, ...]:
+    if content == "[]":
+        return ()
+    return tuple(TierGrant(tier, from_at) for tier, from_at in json.loads(content))
+
+
+def _tiers_text(tiers: Iterable[TierGrant]) -> str:
+    return json.dumps([[grant.tier, grant.from_at] for grant in tiers])

@@ -1,0 +1,434 @@
+"""Services and helpers for all tests: a real PostgreSQL, a real RabbitMQ, waiting for a condition.
+
+A service that is missing fails the test; nothing is skipped silently.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import pika
+import psycopg
+import pytest
+from pika.exceptions import AMQPError
+from psycopg import sql
+
+from plugin.store.schema import migrate
+from workers.embedded_postgres import EmbeddedPostgres, PostgresSettings
+
+T = TypeVar("T")
+
+RABBITMQ_START_SECONDS_MAX = 60.0
+RABBITMQ_STOP_SECONDS_MAX = 30.0
+RABBITMQ_PROGRAMS = (  # Debian's own in /usr/sbin insists on its account, so it comes last.
+    "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "rabbitmq-server",
+    "/opt/homebrew/sbin/rabbitmq-server",
+    "/usr/local/sbin/rabbitmq-server",
+    "/usr/sbin/rabbitmq-server",
+)
+RABBITMQ_MISSING = """\
+no RabbitMQ for the tests. Three ways to provide one:
+  1. POINTBOOK_TEST_AMQP_URL=amqp://guest:guest@host:5672/  (tests that stop the broker will fail)
+  2. a local rabbitmq-server, which the tests start themselves: apt-get install rabbitmq-server
+  3. docker compose up -d rabbitmq
+     POINTBOOK_TEST_AMQP_URL=amqp://pointbook:pointbook@localhost:5672/
+"""
+
+
+class Eventually(Protocol):
+    """What the fixture ``eventually`` is."""
+
+    def __call__(
+        self, condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02
+    ) -> T: ...
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Returns a function that waits for a condition and returns its first true value.
+
+    The condition may also raise AssertionError until it holds; the last one is then the failure.
+    """
+
+    def wait(condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02) -> T:
+        ends_at = time.monotonic() + within
+        while True:
+            late = time.monotonic() > ends_at
+            try:
+                value = condition()
+            except AssertionError:
+                if late:
+                    raise
+            else:
+                if value:
+                    return value
+                if late:
+                    raise AssertionError(f"not within {within} s, last value: {value!r}")
+            time.sleep(every)
+
+    return wait
+
+
+# PostgreSQL
+
+
+class PostgresServer:
+    """A server for tests: an embedded one, or the one of POINTBOOK_TEST_DATABASE_URL."""
+
+    def __init__(self, url: str, embedded: EmbeddedPostgres | None) -> None:
+        self._admin_url = url
+        self._embedded = embedded
+        self._template = ""
+
+    def url_for(self, database: str) -> str:
+        """Returns the URL of one database of this server."""
+        return urlunsplit(urlsplit(self._admin_url)._replace(path=f"/{database}"))
+
+    def start(self) -> None:
+        """Starts the server on the same data; does nothing when it runs."""
+        if self._embedded is not None:
+            self._embedded.start()
+
+    def stop(self) -> None:
+        """Stops the server as an operator does."""
+        self._own().stop()
+
+    def kill9(self) -> None:
+        """Kills the server as a power cut does, except that the disk keeps what it was given."""
+        pid = self._own().pid
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def empty_database(self) -> Iterator[str]:
+        """Creates a database without tables and yields its URL; drops it at the end."""
+        with self._database("template1") as name:
+            yield self.url_for(name)
+
+    @contextmanager
+    def migrated_database(self) -> Iterator[str]:
+        """Creates a database with our schema and yields its URL; drops it at the end."""
+        if not self._template:
+            name = f"pointbook_template_{uuid.uuid4().hex[:8]}"
+            self._admin("CREATE DATABASE {}", name)
+            migrate(self.url_for(name))
+            self._template = name
+        with self._database(self._template) as name:
+            yield self.url_for(name)
+
+    def close(self) -> None:
+        """Leaves nothing behind."""
+        if self._template:
+            self.start()
+            self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", self._template)
+        if self._embedded is not None:
+            self._embedded.stop()
+
+    @contextmanager
+    def _database(self, template: str) -> Iterator[str]:
+        self.start()
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._admin("CREATE DATABASE {} TEMPLATE {}", name, template)
+        try:
+            yield name
+        finally:
+            self.start()
+            self._admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _admin(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _own(self) -> EmbeddedPostgres:
+        if self._embedded is None:
+            pytest.fail("this test stops PostgreSQL: unset POINTBOOK_TEST_DATABASE_URL")
+        return self._embedded
+
+
+@contextmanager
+def _embedded_postgres(settings: PostgresSettings) -> Iterator[PostgresServer]:
+    folder = Path(tempfile.mkdtemp(prefix="pb-pg-", dir="/tmp"))  # short: sockets have a limit
+    folder.chmod(0o711)  # as root, the server runs as another account
+    server = EmbeddedPostgres(folder / "data", settings)
+    try:
+        server.start()
+        mine = PostgresServer(server.url("postgres"), server)
+        try:
+            yield mine
+        finally:
+            mine.close()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL that is fast and may lose what was committed when it is killed."""
+    url = os.environ.get("POINTBOOK_TEST_DATABASE_URL")
+    if url:
+        server = PostgresServer(url, None)
+        yield server
+        server.close()
+        return
+    with _embedded_postgres(PostgresSettings(durable=False)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def durable_postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL with the settings of production, for tests that kill it."""
+    with _embedded_postgres(PostgresSettings()) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of the test's own with our schema, dropped afterwards."""
+    with postgres_server.migrated_database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database of the test's own without tables, dropped afterwards."""
+    with postgres_server.empty_database() as url:
+        yield url
+
+
+@pytest.fixture
+def durable_database_url(durable_postgres_server: PostgresServer) -> Iterator[str]:
+    """The same as ``database_url`` on the server with the settings of production."""
+    with durable_postgres_server.migrated_database() as url:
+        yield url
+
+
+# RabbitMQ
+
+
+class RabbitMQServer(Protocol):
+    """A broker for tests. ``url`` stays the same over stop and start."""
+
+    url: str
+
+    def start(self) -> None:
+        """Starts the broker on the same data and waits for it; does nothing when it runs."""
+
+    def stop(self) -> None:
+        """Stops the broker as an operator does."""
+
+    def kill9(self) -> None:
+        """Kills the broker without warning."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the broker runs."""
+
+
+class OwnRabbitMQ:
+    """A RabbitMQ node of the tests' own: ports, name, cookie, data and epmd are not shared."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._port, self._distribution_port, self._epmd_port = _free_ports(3)
+        self._node: subprocess.Popen[bytes] | None = None
+        self._epmd: subprocess.Popen[bytes] | None = None
+        self.url = f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        self._configure()
+
+    @property
+    def running(self) -> bool:
+        """Whether the node's process lives."""
+        return self._node is not None and self._node.poll() is None
+
+    def start(self) -> None:
+        """Starts the node and waits until it takes connections; does nothing when it runs."""
+        if self.running:
+            return
+        self._start_epmd()
+        with (self._folder / "output").open("ab") as output:
+            self._node = subprocess.Popen(
+                [self._program],
+                env=self._environment(),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for the tests, not for the node
+            )
+        ends_at = time.monotonic() + RABBITMQ_START_SECONDS_MAX
+        while not _takes_connections(self.url):
+            if not self.running or time.monotonic() > ends_at:
+                self.kill9()
+                said = (self._folder / "output").read_text(errors="replace")[-3000:]
+                pytest.fail(f"RabbitMQ did not start: {self._program}\n{said}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stops the node; what is persistent is on disk."""
+        if self._node is None:
+            return
+        self._node.terminate()
+        try:
+            self._node.wait(RABBITMQ_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill9()
+        self._node = None
+
+    def kill9(self) -> None:
+        """Kills the node and the helpers it started."""
+        if self._node is None:
+            return
+        try:
+            os.killpg(self._node.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._node.wait()
+        self._node = None
+
+    def close(self) -> None:
+        """Stops the node for good, and its epmd."""
+        self.kill9()
+        if self._epmd is not None:
+            self._epmd.terminate()
+            self._epmd.wait()
+
+    def _start_epmd(self) -> None:
+        """Starts epmd as our child: the one that a node starts would outlive us."""
+        program = shutil.which("epmd")
+        if program is None or (self._epmd is not None and self._epmd.poll() is None):
+            return
+        self._epmd = subprocess.Popen(
+            [program, "-port", str(self._epmd_port), "-address", "127.0.0.1"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _configure(self) -> None:
+        (self._folder / "enabled_plugins").write_text("[].\n")
+        (self._folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self._port}\n"
+            "disk_free_limit.absolute = 50MB\n"
+            "raft.wal_max_size_bytes = 67108864\n"
+        )
+
+    def _environment(self) -> dict[str, str]:
+        folder = self._folder
+        return {
+            "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin",
+            "LANG": "C.UTF-8",
+            "HOME": str(folder),  # the cookie's place
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "RABBITMQ_NODENAME": f"pointbook-{self._port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self._distribution_port),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "feature_flags"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_QUORUM_DIR": str(folder / "quorum"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            # The script becomes the node instead of watching it, so that its process is the node's.
+            "RABBITMQ_ALLOW_INPUT": "true",
+            "RABBITMQ_SERVER_START_ARGS": "-noinput",
+        }
+
+
+class OtherRabbitMQ:
+    """The broker of POINTBOOK_TEST_AMQP_URL, which is not ours to stop."""
+
+    running = True
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def start(self) -> None:
+        """Fails when nothing answers."""
+        if not _takes_connections(self.url):
+            pytest.fail("POINTBOOK_TEST_AMQP_URL: no broker answers there")
+
+    def stop(self) -> None:
+        """Fails: not ours."""
+        pytest.fail("this test stops the broker: it needs a local rabbitmq-server; "
+                    "unset POINTBOOK_TEST_AMQP_URL")  # fmt: skip
+
+    kill9 = stop
+
+
+def _free_ports(count: int) -> list[int]:
+    """Returns free ports, all different: each is held until the last is found."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _takes_connections(url: str) -> bool:
+    parameters = pika.URLParameters(url)
+    try:  # pika logs a page for each refusal
+        socket.create_connection((parameters.host, parameters.port), timeout=5).close()
+    except OSError:
+        return False
+    parameters.socket_timeout = parameters.stack_timeout = 5
+    try:
+        pika.BlockingConnection(parameters).close()
+    except (AMQPError, OSError):
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitMQServer]:
+    """A RabbitMQ that tests may stop, kill and start again."""
+    url = os.environ.get("POINTBOOK_TEST_AMQP_URL")
+    if url:
+        other = OtherRabbitMQ(url)
+        other.start()
+        yield other
+        return
+    program = next(filter(None, map(shutil.which, RABBITMQ_PROGRAMS)), None)
+    if program is None:
+        pytest.fail(RABBITMQ_MISSING)
+    folder = Path(tempfile.mkdtemp(prefix="pb-mq-", dir="/tmp"))
+    node = OwnRabbitMQ(program, folder)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def amqp_url(rabbitmq_server: RabbitMQServer) -> str:
+    """The URL of a running broker, also after a test that killed it. Use with ``queue_prefix``."""
+    rabbitmq_server.start()
+    return rabbitmq_server.url
+
+
+@pytest.fixture
+def queue_prefix() -> str:
+    """What the test's queue names begin with, so that tests do not meet on one broker."""
+    return f"test-{uuid.uuid4().hex[:12]}"

@@ -1,0 +1,1 @@
+"""Everything that runs: server, workers, relay, schedule, the command line."""

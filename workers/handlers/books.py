@@ -1,0 +1,63 @@
+"""What applying needs to know of a book, kept fresh: program versions and closed months."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from plugin.errors import Corrupt
+from plugin.program.versions import Program
+from plugin.store.books import Book, list_books, load_programs, newest_program_version
+from plugin.store.raw import cursor
+from plugin.store.tables import period
+
+
+@dataclass(frozen=True, slots=True)
+class BookContext:
+    """A book with its program versions by time and the first days of its closed months."""
+
+    book: Book
+    time_zone: tzinfo
+    programs: tuple[Program, ...]
+    closed_months: frozenset[date]
+
+
+class Books:
+    """Reads books and compiles programs once per version. One per thread: it holds no lock."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, BookContext]] = {}
+
+    def context(self, connection: Connection, book_id: int) -> BookContext:
+        """Returns the book as of this transaction, and keeps its months from being closed until it ends."""
+        cursor(connection).execute(
+            "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s)", (book_id,)
+        )
+        newest = newest_program_version(connection, book_id)
+        closed = frozenset(
+            connection.execute(
+                select(period.c.month).where(period.c.book_id == book_id, period.c.is_closed)
+            ).scalars()
+        )
+        known = self._known.get(book_id)
+        if known is None or known[0] != newest or known[1].closed_months != closed:
+            known = (newest, _read(connection, book_id, closed))
+            self._known[book_id] = known
+        return known[1]
+
+
+def _read(connection: Connection, book_id: int, closed: frozenset[date]) -> BookContext:
+    found = [book for book in list_books(connection) if book.id == book_id]
+    if not found:
+        raise Corrupt("BOOK_MISSING", f"events refer to book number {book_id}, which does not exist")
+    programs = tuple(load_programs(connection, book_id))
+    return BookContext(found[0], ZoneInfo(found[0].time_zone), programs, closed)
+
+
+def first_moment_after(context: BookContext, day: date) -> int:
+    """Returns the instant at which a day ends in the book's time zone, in microseconds UTC."""
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), context.time_zone)
+    return int(midnight.timestamp()) * 1_000_000

@@ -1,0 +1,103 @@
+"""Members in a batch: what the ERP's records say, and whom references name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from plugin.events import Kind, Member, member_key
+from plugin.store import members as store
+from plugin.store.documents import DocumentKey
+from plugin.store.parked import Parking
+from workers.handlers.touched import Arrived
+
+
+@dataclass(slots=True)
+class MemberChanges:
+    """Who is known by which key, and the records to write by member."""
+
+    by_key: dict[str, int] = field(default_factory=dict)
+    records: dict[DocumentKey, Member] = field(default_factory=dict)
+    owners: dict[DocumentKey, int] = field(default_factory=dict)
+    with_new_tiers: list[int] = field(default_factory=list)
+
+
+def keys_of(record: Member, source: str) -> list[str]:
+    """Returns every key a record gives its member, the ERP's own number first."""
+    keys = [member_key("external_id", record.id, source)]
+    if record.phone:
+        keys.append(member_key("phone", record.phone, source))
+    return keys + [member_key("card", card, source) for card in record.cards]
+
+
+def known_members(
+    connection: Connection, book_id: int, newer: Mapping[DocumentKey, Arrived]
+) -> MemberChanges:
+    """Looks up the members of arrived records, and which of them get other tiers than they have. Writes nothing."""
+    changes = MemberChanges()
+    for key, arrived in newer.items():
+        if key[1] == Kind.MEMBER and isinstance(arrived.event, Member):
+            changes.records[key] = arrived.event
+    if not changes.records:
+        return changes
+    wanted = [k for (source, _, _), r in changes.records.items() for k in keys_of(r, source)]
+    changes.by_key = store.resolve(connection, book_id, wanted)
+    for key, record in changes.records.items():
+        owner = next((o for k in keys_of(record, key[0]) if (o := changes.by_key.get(k))), None)
+        if owner is not None:
+            changes.owners[key] = owner
+    tiers = store.read_tiers(connection, changes.owners.values())
+    changes.with_new_tiers = [
+        owner for key, owner in changes.owners.items() if tiers[owner] != changes.records[key].tiers
+    ]
+    return changes
+
+
+def settle_members(
+    connection: Connection, book_id: int, changes: MemberChanges, enrolled: Iterable[str]
+) -> dict[DocumentKey, Parking]:
+    """Creates the members that records and enrolment call for and gives them their keys.
+
+    Returns:
+        Records that cannot be taken because a telephone number or card is another member's.
+    """
+    refused: dict[DocumentKey, Parking] = {}
+    homeless = [key for key in changes.records if key not in changes.owners]
+    unknown = sorted(set(enrolled) - changes.by_key.keys())
+    pairs: dict[str, int] = {}
+    by_first_key = {keys_of(changes.records[key], key[0])[0]: key for key in homeless}
+    names = sorted(by_first_key.keys() | set(unknown))
+    for name, member_id in zip(names, store.create_members(connection, book_id, len(names)), strict=True):
+        pairs[name] = changes.by_key[name] = member_id
+        if name in by_first_key:
+            changes.owners[by_first_key[name]] = member_id
+    for key, record in changes.records.items():
+        owner = changes.owners[key]
+        for name in keys_of(record, key[0]):
+            if changes.by_key.setdefault(name, owner) != owner:
+                way = name.partition(":")[0].replace("_", " ")
+                message = f"member {record.id}: its {way} belongs to another member; merge them or correct the record"
+                refused[key] = Parking(0, "IDENTITY_TAKEN", message)
+            elif changes.by_key[name] == owner:
+                pairs.setdefault(name, owner)
+    known = store.resolve(connection, book_id, pairs)
+    store.add_identities(connection, book_id, [(k, m) for k, m in pairs.items() if k not in known])
+    for key in refused:
+        del changes.records[key]
+    return refused
+
+
+def write_records(connection: Connection, changes: MemberChanges) -> None:
+    """Writes the records of members that are locked."""
+    for key, record in changes.records.items():
+        store.write_record(
+            connection,
+            changes.owners[key],
+            is_active=record.is_active,
+            joined_at_us=record.joined_at,
+            tiers=record.tiers,
+            display_name=record.display_name,
+            birthday=record.birthday,
+        )
