@@ -12,18 +12,17 @@ A write is five steps; what a power cut does after each:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from accounting.balances import account_balances
 from accounting.chart import ChartNames
-from accounting.day import PART_ENTRIES_MAX, Day, close_path, summary_path
-from accounting.folder import FolderSink, Sink, read_text, remove_file, replace_file
+from accounting.day import PART_ENTRIES_MAX, Day, summary_path
+from accounting.folder import FolderSink, Sink, read_text
+from accounting.frame import Frame, write_frame
 from accounting.ledger_record import load_days, record_days
 from accounting.positions import (
     LedgerRow,
@@ -34,15 +33,8 @@ from accounting.positions import (
     rows_between,
     rows_of_days,
 )
-from accounting.render import (
-    Notation,
-    accounts_file,
-    close_file,
-    index_file,
-    index_position,
-    main_file,
-)
-from accounting.store import closed_months, next_month
+from accounting.render import Notation, accounts_file, index_paths, index_position
+from accounting.store import closed_months
 from plugin.errors import Corrupt
 from plugin.store.books import Book
 
@@ -108,74 +100,74 @@ class LedgerWriter:
 
     def write_alone(self, progress: Progress | None = None) -> Written:
         """The same for who holds the writer lock already."""
+        notation = self.notation
         with self.engine.connect() as connection:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 through = place_batches(connection, self.book.id)
                 closed = closed_months(connection, self.book.id)
+            after = self._continued(notation, through)
             with connection.begin():
-                return self._bring_up(connection, through, closed, progress)
-
-    def _bring_up(
-        self,
-        connection: Connection,
-        through: int,
-        closed: Collection[date],
-        progress: Progress | None,
-    ) -> Written:
-        notation = self.notation
-        after = self._written_position(notation)
-        if after > through:
-            raise Corrupt(
-                "LEDGER_AHEAD",
-                f"the ledger in {self.folder.name} is written up to position {after}, the database of book"
-                f" {self.book.code} goes up to {through}: it was restored from an older backup, or is another one",
-            )
-        if after != self._position:
-            self._days.clear()
-        self._position = -1
-        sink = FolderSink(self.folder)
-        touched, entries = self._project(connection, after, through, sink, progress)
-        sink.publish()
-        for day in sorted(touched):
-            sink.append(summary_path(day), self._days[day].summary().encode(), is_new=True)
-        sink.publish()
-        record_days(connection, self.book.id, [self._days[day] for day in sorted(touched)])
-        connection.commit()
-        _write_frame(self.folder, connection, self.book.id, notation, through, closed, touched)
+                touched, entries = self._write_days(connection, after, through, progress)
+            with connection.begin():
+                listed = index_paths(self._index()) if after else []
+                frame = Frame(through, closed, touched, frozenset(listed))
+                write_frame(connection, self.book.id, self.folder, notation, frame)
         self._position = through
         self._forget()
         return Written(entries, len(touched), through)
 
-    def _project(
-        self,
-        connection: Connection,
-        after: int,
-        through: int,
-        sink: Sink,
-        progress: Progress | None,
-    ) -> tuple[frozenset[date], int]:
-        """Adds new entries to their days; days whose files are not as recorded are written whole."""
-        touched = days_between(connection, self.book.id, after, through) if after else frozenset()
-        unknown = touched - self._days.keys()
-        known = load_days(
-            connection, self.book.id, self.folder, unknown, after, self.notation, self.part_entries_max
-        )
-        self._days.update(known)
-        whole = unknown - known.keys()
-        counter = _Counter(self._days, self.notation, self.part_entries_max, sink, progress)
-        if whole:
-            counter.add(rows_of_days(connection, self.book.id, whole, through))
-        rows = rows_between(connection, self.book.id, after, through)
-        counter.add(row for row in rows if row.entry.accounting_on not in whole)
-        counter.flush()
-        return (touched or frozenset(self._days)), counter.entries
+    def _continued(self, notation: Notation, through: int) -> int:
+        """Returns up to where the files are complete, and drops remembered days unless they are of that state."""
+        after = 0
+        if read_text(self.folder / "accounts.beancount") == accounts_file(notation):
+            after = index_position(self._index())
+        if after > through:
+            raise Corrupt(
+                "LEDGER_AHEAD",
+                f"the ledger in {self.folder.name} is written up to position {after}, but the database of book"
+                f" {self.book.code} only goes to {through}: one of them is another's, or an older backup",
+            )
+        if after == 0 or after != self._position:
+            self._days.clear()
+        self._position = -1
+        return after
 
-    def _written_position(self, notation: Notation) -> int:
-        """Returns up to where the files are complete; 0 when there are none, or accounts or format have changed."""
-        if read_text(self.folder / "accounts.beancount") != accounts_file(notation):
-            return 0
-        return index_position(read_text(self.folder / "index.beancount"))
+    def _write_days(
+        self, connection: Connection, after: int, through: int, progress: Progress | None
+    ) -> tuple[frozenset[date], int]:
+        """Writes detail and summary of the days that changed and records them; returns the days and how many entries."""
+        sink = FolderSink(self.folder)
+        known, whole = self._known_days(connection, after, through)
+        self._days.update(known)
+        adder = _Adder(self._days, self.notation, self.part_entries_max, sink, progress)
+        if whole:
+            adder.add(rows_of_days(connection, self.book.id, whole, through))
+        rows = rows_between(connection, self.book.id, after, through)
+        adder.add(row for row in rows if row.entry.accounting_on not in whole)
+        adder.flush()
+        sink.publish()
+        touched = sorted(adder.touched)
+        for day in touched:
+            sink.append(summary_path(day), self._days[day].summary().encode(), is_new=True)
+        sink.publish()
+        record_days(connection, self.book.id, [self._days[day] for day in touched])
+        return frozenset(touched), adder.entries
+
+    def _known_days(
+        self, connection: Connection, after: int, through: int
+    ) -> tuple[dict[date, Day], frozenset[date]]:
+        """Returns days that can be continued from what is on disk, and days that have to be written whole."""
+        if after == 0:
+            return {}, frozenset()
+        days = days_between(connection, self.book.id, after, through) - self._days.keys()
+        known = load_days(
+            connection, self.book.id, self.folder, days, after, self.notation, self.part_entries_max
+        )
+        return known, days - known.keys()
+
+    def _index(self) -> str:
+        return read_text(self.folder / "index.beancount")
 
     def _forget(self) -> None:
         """Drops the days written longest ago while there are too many groups to keep."""
@@ -208,8 +200,8 @@ def rebuild(
         for day, state in days.items():
             sink.append(summary_path(day), state.summary().encode(), is_new=True)
         sink.publish()
-        closed = closed_months(connection, book.id)
-        _write_frame(folder, connection, book.id, notation, through, closed, frozenset(days))
+        frame = Frame(through, closed_months(connection, book.id), frozenset(days))
+        write_frame(connection, book.id, folder, notation, frame)
     return Written(sum(state.entries for state in days.values()), len(days), through)
 
 
@@ -224,15 +216,15 @@ def project_all(
 ) -> dict[date, Day]:
     """Returns every day of the ledger as PostgreSQL says it must be up to a position; text goes to the sink."""
     days: dict[date, Day] = {}
-    counter = _Counter(days, notation, part_entries_max, sink, progress)
-    counter.add(rows_between(connection, book.id, 0, through))
-    counter.flush()
+    adder = _Adder(days, notation, part_entries_max, sink, progress)
+    adder.add(rows_between(connection, book.id, 0, through))
+    adder.flush()
     return days
 
 
 @dataclass(slots=True)
-class _Counter:
-    """Adds rows to days and has buffers flushed before they grow large."""
+class _Adder:
+    """Adds rows to their days and has buffers flushed before they grow large."""
 
     days: dict[date, Day]
     notation: Notation
@@ -240,35 +232,26 @@ class _Counter:
     sink: Sink
     progress: Progress | None
     entries: int = 0
+    touched: set[date] = field(default_factory=set)
+    waiting: set[date] = field(default_factory=set)
 
     def add(self, rows: Iterable[LedgerRow]) -> None:
-        days, sink = self.days, self.sink
+        days, sink, waiting = self.days, self.sink, self.waiting
         for row in rows:
             on = row.entry.accounting_on
             day = days.get(on)
             if day is None:
                 day = days[on] = Day.empty(on, self.notation, self.part_entries_max)
+            waiting.add(on)
             day.add(row, sink)
             self.entries += 1
             if self.entries % _BUFFERED_ENTRIES_MAX == 0:
                 self.flush()
 
     def flush(self) -> None:
-        for day in self.days.values():
-            day.flush(self.sink)
+        for on in self.waiting:
+            self.days[on].flush(self.sink)
+        self.touched |= self.waiting
+        self.waiting.clear()
         if self.progress is not None:
             self.progress(self.entries)
-
-
-def _write_frame(
-    folder: Path,
-    connection: Connection,
-    book_id: int,
-    notation: Notation,
-    through: int,
-    closed: Collection[date],
-    touched: Collection[date],
-) -> None:
-    """Writes what is around the days: close files, accounts, main, and the index last."""
-    included = frame_paths(folder, touched, closed)
-    ...

@@ -30,15 +30,15 @@ _ENTRY = (
 _ENTRY_WIDTH = len(Entry._fields)
 
 # One index range per batch, whatever the planner thinks of the sizes: OFFSET 0 keeps the inner query whole.
-_READ_BATCHES = (
-    "SELECT x.* FROM unnest(%s::bigint[]) WITH ORDINALITY AS b (id, place) CROSS JOIN LATERAL ("
-    " SELECT " + _ENTRY + " FROM entry e"  # noqa: S608 - a constant
+_READ_BATCHES = (  # only constants are put together here and below
+    "SELECT x.* FROM unnest(%s::bigint[]) WITH ORDINALITY AS b (id, place) CROSS JOIN LATERAL ("  # noqa: S608
+    " SELECT " + _ENTRY + " FROM entry e"
     " LEFT JOIN inbox i ON i.seq = (e.id >> 8 << 8) AND i.seq >= b.id << 18 AND i.seq < (b.id + 1) << 18"
     " WHERE e.id >= b.id << 18 AND e.id < (b.id + 1) << 18 OFFSET 0"
     ") x ORDER BY b.place, x.id"
 )
 _READ_DAYS = (
-    "SELECT " + _ENTRY + " FROM entry e"  # noqa: S608 - a constant
+    "SELECT " + _ENTRY + " FROM entry e"  # noqa: S608
     " JOIN ledger_position p ON p.batch_id = e.id >> 18 AND p.book_id = e.book_id"
     " LEFT JOIN inbox i ON i.seq = (e.id >> 8 << 8)"
     " WHERE e.book_id = %s AND e.accounting_on = ANY(%s::date[]) AND p.position <= %s"

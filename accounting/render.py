@@ -260,6 +260,11 @@ def index_position(text: str) -> int:
     return int(found[1]) if found else 0
 
 
+def index_paths(text: str) -> list[str]:
+    """Returns the files an index includes."""
+    return re.findall(r'^include "([^"]+)"$', text, re.MULTILINE)
+
+
 def close_file(
     month: date, asserted_on: date, balances: Mapping[Account, int], notation: Notation
 ) -> str:

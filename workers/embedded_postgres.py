@@ -139,12 +139,12 @@ class EmbeddedPostgres:
             Rejected: The extra is not installed, or the folder holds something else.
             Unavailable: The server did not start; the message ends with its last words.
         """
-        bin_dir = _bin_dir(self.data_dir)
+        _bin_dir(self.data_dir)  # before anything is touched
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock if self._lock is not None else _take_lock(self._lock_path())
         try:
             if self.owned:
-                self._start_owned(_Account.choose(self.data_dir, self._os_user), bin_dir)
+                self._start_owned()
             self._wait_until_ready()
             self.ensure_database(DATABASE)
         except BaseException:
@@ -157,10 +157,7 @@ class EmbeddedPostgres:
         if not self.owned:
             return
         if self.pid is not None:
-            account = _Account.choose(self.data_dir, self._os_user)
-            self._pg_ctl(
-                account, _bin_dir(self.data_dir), "stop", "-m", "fast", limit=STOP_SECONDS_MAX
-            )
+            self._pg_ctl("stop", "-m", "fast", limit=STOP_SECONDS_MAX)
         self._release_lock()
 
     def ensure_database(self, name: str) -> None:
@@ -183,23 +180,21 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
-    def _start_owned(self, account: _Account, bin_dir: Path) -> None:
+    def _start_owned(self) -> None:
         """Initialises the folder and starts the server, or takes over the one a killed process left."""
-        account.open_path_to(bin_dir)
-        account.open_path_to(self.data_dir)
         if not (self.data_dir / "PG_VERSION").exists():
-            self._initialise(account, bin_dir)
+            self._initialise()
         pid = self.pid
         if pid is not None and _started_with(self.data_dir, self._options()):
             logger.info("took over the PostgreSQL that an earlier process left running (%d)", pid)
             return
         if pid is not None:
-            self._pg_ctl(account, bin_dir, "stop", "-m", "fast", limit=STOP_SECONDS_MAX)
+            self._pg_ctl("stop", "-m", "fast", limit=STOP_SECONDS_MAX)
         self._clear_away_killed_server()
-        account.make_private_folder(self._socket_dir())
-        self._start_server(account, bin_dir)
+        self._account().make_private_folder(self._socket_dir())
+        self._start_server()
 
-    def _initialise(self, account: _Account, bin_dir: Path) -> None:
+    def _initialise(self) -> None:
         """Makes the folder beside its place and moves it there whole, so that half of one never stays."""
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
             raise Rejected(
@@ -208,9 +203,10 @@ class EmbeddedPostgres:
             )
         fresh = self.data_dir.with_name(f".{self.data_dir.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
+        account = self._account()
         account.make_private_folder(fresh)
         command: list[str | Path] = [
-            bin_dir / "initdb",
+            _bin_dir(self.data_dir) / "initdb",
             "-D",
             fresh,
             "-U",
@@ -240,27 +236,30 @@ class EmbeddedPostgres:
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
         (self._socket_dir() / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
 
-    def _start_server(self, account: _Account, bin_dir: Path) -> None:
+    def _start_server(self) -> None:
         log_size = _size(self.log_path)
         arguments = ("-o", self._options(), "-l", str(self.log_path))
-        done = self._pg_ctl(
-            account, bin_dir, "start", *arguments, limit=START_SECONDS_MAX, check=False
-        )
+        done = self._pg_ctl("start", *arguments, limit=START_SECONDS_MAX, check=False)
         if done.returncode != 0:
             said = _tail(self.log_path, log_size)
             raise _failed(self.data_dir, "PostgreSQL did not start", said or done.stdout)
 
+    def _account(self) -> _Account:
+        """Returns the account the server runs as, able to reach its programs and its data."""
+        account = _Account.choose(self.data_dir, self._os_user)
+        account.open_path_to(_bin_dir(self.data_dir))
+        account.open_path_to(self.data_dir)
+        return account
+
     def _pg_ctl(
         self,
-        account: _Account,
-        bin_dir: Path,
         action: str,
         *arguments: str,
         limit: float,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         command: list[str | Path] = [
-            bin_dir / "pg_ctl",
+            _bin_dir(self.data_dir) / "pg_ctl",
             action,
             "-D",
             self.data_dir,
@@ -269,7 +268,7 @@ class EmbeddedPostgres:
             str(int(limit)),
             *arguments,
         ]
-        done = account.run(command, limit=limit + 10)
+        done = self._account().run(command, limit=limit + 10)
         if check and done.returncode != 0:
             raise _failed(self.data_dir, f"pg_ctl {action} failed", done.stdout)
         return done

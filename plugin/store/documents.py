@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from plugin.decide import OrderState
 from plugin.errors import Unavailable
-from plugin.store.raw import columns, cursor
+from plugin.store.raw import cursor, literals
 
 DocumentKey = tuple[str, int, str]
 """Source, kind, id."""
@@ -63,7 +63,7 @@ def lock_documents(
         " JOIN unnest(%s::text[], %s::smallint[], %s::text[]) AS wanted (source, kind, document_id)"
         " ON (d.source, d.kind, d.document_id) = (wanted.source, wanted.kind, wanted.document_id)"
         " ORDER BY d.source, d.kind, d.document_id FOR NO KEY UPDATE OF d",
-        columns(wanted, 3),
+        literals(wanted, "tit"),
     )
     return {row[:3]: DocumentRow._make(row) for row in rows}
 
@@ -83,7 +83,7 @@ def write_documents(
             "INSERT INTO document (source, kind, document_id, order_id, version, seq)"
             " SELECT * FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])"
             " ON CONFLICT DO NOTHING",
-            columns(fresh, 6),
+            literals(fresh, "tittii"),
         )
         if done.rowcount != len(fresh):
             raise Collision("document")
@@ -94,7 +94,7 @@ def write_documents(
             " FROM unnest(%s::text[], %s::smallint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])"
             " AS w (source, kind, document_id, order_id, version, seq)"
             " WHERE (d.source, d.kind, d.document_id) = (w.source, w.kind, w.document_id)",
-            columns(changed, 6),
+            literals(changed, "tittii"),
         )
 
 
@@ -109,7 +109,7 @@ def lock_orders(connection: Connection, keys: Iterable[OrderKey]) -> dict[OrderK
         " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, order_id)"
         " ON (o.source, o.order_id) = (wanted.source, wanted.order_id)"
         " ORDER BY o.source, o.order_id FOR NO KEY UPDATE OF o",
-        columns(wanted, 2),
+        literals(wanted, "tt"),
     )
     return {
         (row[0], row[1]): OrderState(*row[:6], json.loads(row[6]), list(row[7]), is_new=False)
@@ -129,7 +129,7 @@ def read_snapshots(
         " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, order_id)"
         " ON d.source = wanted.source AND d.order_id = wanted.order_id AND d.order_id <> ''"
         " JOIN inbox i ON i.seq = d.seq",
-        columns(wanted, 2),
+        literals(wanted, "tt"),
     )
     found: dict[OrderKey, list[Snapshot]] = {}
     for source, order_id, *rest in rows:
@@ -174,7 +174,7 @@ def write_orders(connection: Connection, book_id: int, states: Sequence[OrderSta
             " %s::text[], %s::text[])"
             " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids)"
             " ON CONFLICT DO NOTHING",
-            columns([_order_row(state) for state in fresh], 8),
+            literals(map(_order_row, fresh), "ttiiiitt"),
         )
         if done.rowcount != len(fresh):
             raise Collision("order")
@@ -187,7 +187,7 @@ def write_orders(connection: Connection, book_id: int, states: Sequence[OrderSta
             " %s::text[], %s::text[])"
             " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids)"
             " WHERE (o.source, o.order_id) = (w.source, w.order_id)",
-            columns([_order_row(state) for state in changed], 8),
+            literals(map(_order_row, changed), "ttiiiitt"),
         )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from plugin.facts import EVENTS_PER_BATCH_MAX, batch_range, event_seq
-from plugin.store.raw import columns, cursor
+from plugin.store.raw import copy_rows, cursor, literals
 
 JOB_LANE = -1
 """Lane of batches that no ERP sent: scheduled jobs and retries."""
@@ -190,7 +190,7 @@ def _claim_keys(
         "INSERT INTO event_key (source, event_id, seq, content_hash)"
         " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bytea[])"
         " ON CONFLICT DO NOTHING RETURNING seq",
-        columns(rows, 4),
+        literals(rows, "ttib"),
     )
     new = {row[0] for row in found}
     old = [(e.source, e.event_id) for seq, e in numbered if seq not in new]
@@ -200,7 +200,7 @@ def _claim_keys(
         "SELECT k.source, k.event_id, k.seq, k.content_hash FROM event_key k"
         " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, event_id)"
         " ON k.source = wanted.source AND k.event_id = wanted.event_id",
-        columns(old, 2),
+        literals(old, "tt"),
     )
     return {(source, event_id): (seq, bytes(digest)) for source, event_id, seq, digest in known}
 
@@ -213,16 +213,16 @@ def _insert(connection: Connection, accepted: list[tuple[int, Incoming]]) -> lis
         batch_id = seq >> 18
         size = batches.get(batch_id, (0, 0, 0))[2]
         batches[batch_id] = (event.book_id, event.lane, size + 1)
-    rows = [(s, e.book_id, e.kind, e.source, e.event_id, e.content.decode()) for s, e in accepted]
-    cursor(connection).execute(
-        "INSERT INTO inbox (seq, book_id, kind, source, event_id, payload)"
-        " SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::text[], %s::text[], %s::text[])",
-        columns(rows, 6),
+    copy_rows(
+        connection,
+        "inbox (seq, book_id, kind, source, event_id, payload)",
+        ("int8", "int2", "int2", "text", "text", "text"),
+        [(s, e.book_id, e.kind, e.source, e.event_id, e.content.decode()) for s, e in accepted],
     )
     cursor(connection).execute(
         "INSERT INTO batch (id, book_id, lane, events)"
         " SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::smallint[], %s::smallint[])",
-        columns([(batch_id, *rest) for batch_id, rest in batches.items()], 4),
+        literals([(batch_id, *rest) for batch_id, rest in batches.items()], "iiii"),
     )
     return [NewBatch(batch_id, lane) for batch_id, (_, lane, _) in batches.items()]
 
@@ -259,5 +259,5 @@ def _keep_conflicts(
             "INSERT INTO conflict (source, event_id, first_seq, content_hash, payload)"
             " SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bytea[], %s::text[])"
             " ON CONFLICT DO NOTHING",
-            columns(rows, 5),
+            literals(rows, "ttibt"),
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from plugin.events import TierGrant
 from plugin.store.documents import Collision
-from plugin.store.raw import columns, cursor
+from plugin.store.raw import cursor, literals
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def resolve(connection: Connection, book_id: int, keys: Iterable[str]) -> dict[s
     direct = [key for key in wanted if key.startswith("id:")]
     rows = cursor(connection).execute(
         "SELECT key, member_id FROM identity WHERE book_id = %s AND key = ANY(%s::text[])",
-        (book_id, wanted),
+        (book_id, *literals([(key,) for key in wanted], "t")),
     )
     found.update(rows.fetchall())
     if direct:
@@ -68,7 +68,7 @@ def add_identities(connection: Connection, book_id: int, pairs: Sequence[tuple[s
     done = cursor(connection).execute(
         "INSERT INTO identity (book_id, key, member_id)"
         " SELECT * FROM unnest(%s::smallint[], %s::text[], %s::bigint[]) ON CONFLICT DO NOTHING",
-        columns(rows, 3),
+        literals(rows, "iti"),
     )
     if done.rowcount != len(rows):
         raise Collision("member")
@@ -90,7 +90,7 @@ def lock_members(connection: Connection, member_ids: Iterable[int]) -> dict[int,
     rows = cursor(connection).execute(
         "SELECT id, is_active, points, debt, tiers FROM member WHERE id = ANY(%s::bigint[])"
         " ORDER BY id FOR NO KEY UPDATE",
-        (wanted,),
+        literals([(one,) for one in wanted], "i"),
     )
     return {
         row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4])) for row in rows
@@ -104,7 +104,7 @@ def write_totals(connection: Connection, totals: Sequence[tuple[int, int, int]])
             "UPDATE member m SET points = w.points, debt = w.debt"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (id, points, debt)"
             " WHERE m.id = w.id",
-            columns(totals, 3),
+            literals(totals, "iii"),
         )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from plugin.store.raw import columns, cursor
+from plugin.store.raw import cursor, literals
 
 
 class Parking(NamedTuple):
@@ -42,7 +42,7 @@ def park(connection: Connection, book_id: int, events: Iterable[Parking]) -> Non
             f" SELECT w.*, {int(book_id)} FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS w"
             " ON CONFLICT (seq) DO UPDATE SET reason = excluded.reason, message = excluded.message,"
             " waiting_for = excluded.waiting_for WHERE parked.resolution = 'open'",
-            columns(rows, 4),
+            literals(rows, "ittt"),
         )
 
 
@@ -85,7 +85,7 @@ def resolve(connection: Connection, applied: Iterable[tuple[int, int]]) -> None:
         cursor(connection).execute(
             "UPDATE parked p SET resolution = 'applied', applied_seq = w.applied_seq, resolved_at = clock_timestamp()"
             " FROM unnest(%s::bigint[], %s::bigint[]) AS w (seq, applied_seq) WHERE p.seq = w.seq",
-            columns(rows, 2),
+            literals(rows, "ii"),
         )
 
 

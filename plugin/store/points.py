@@ -11,12 +11,23 @@ from sqlalchemy import Connection
 
 from plugin.facts import PointFact
 from plugin.points.lots import Lot, LotUse
-from plugin.store.raw import columns, cursor
+from plugin.store.raw import copy_rows, cursor, instant_on_wire, literals
 
 _LOT_COLUMNS = (
     "id, member_id, points, remaining, base_points, unit_cost_nano,"
     " (extract(epoch FROM available_at) * 1000000)::bigint, expires_on, program_version, store"
 )
+
+_LOT_INTO = (
+    "lot (id, book_id, member_id, points, remaining, cost_minor, base_points, unit_cost_nano,"
+    " available_at, expires_on, is_open, program_version, store)"
+)
+_LOT_TYPES = ("int8", "int2", *["int8"] * 7, "date", "bool", "int4", "text")
+_FACT_INTO = (
+    "point_fact (id, book_id, kind, member_id, points, lot_points, debt_points, amount_minor,"
+    " business_at, source, order_id, cause, program_version, tier, rules)"
+)
+_FACT_TYPES = ("int8", "int2", "int2", *["int8"] * 6, "text", "text", "text", "int4", "text", "text")
 
 
 def read_lots(connection: Connection, lot_ids: Iterable[int]) -> list[Lot]:
@@ -45,7 +56,7 @@ def read_lots_for(
         " FROM unnest(%s::bigint[], %s::bigint[]) AS w (member_id, points)"
         " JOIN lot l ON l.member_id = w.member_id AND l.is_open"
         " WHERE l.expires_on IS NULL OR l.expires_on >= %s) AS l WHERE before < wanted",
-        (*columns(needs, 2), on),
+        (*literals(needs, "ii"), on),
     )
     return [Lot(*row) for row in rows]
 
@@ -71,39 +82,13 @@ def write_lots(connection: Connection, book_id: int, lots: Iterable[Lot]) -> Non
         elif lot.is_changed:
             changed.append(lot)
     if fresh:
-        rows = [
-            (
-                lot.id,
-                lot.member_id,
-                lot.points,
-                lot.remaining,
-                lot.cost_minor,
-                lot.base_points,
-                lot.unit_cost_nano,
-                lot.available_at,
-                lot.expires_on,
-                lot.program_version,
-                lot.store,
-            )
-            for lot in fresh
-        ]
-        cursor(connection).execute(
-            "INSERT INTO lot (id, member_id, points, remaining, cost_minor, base_points, unit_cost_nano,"
-            " available_at, expires_on, program_version, store, is_open, book_id)"
-            " SELECT id, member_id, points, remaining, cost_minor, base_points, unit_cost_nano,"
-            " to_timestamp(available_at / 1e6::float8), expires_on, program_version, store, remaining > 0,"
-            f" {int(book_id)}"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
-            " %s::bigint[], %s::bigint[], %s::date[], %s::int[], %s::text[]) AS w (id, member_id, points,"
-            " remaining, cost_minor, base_points, unit_cost_nano, available_at, expires_on, program_version, store)",
-            columns(rows, 11),
-        )
+        copy_rows(connection, _LOT_INTO, _LOT_TYPES, [_lot_row(book_id, lot) for lot in fresh])
     if changed:
         cursor(connection).execute(
             "UPDATE lot l SET remaining = w.remaining, cost_minor = w.cost_minor, is_open = w.remaining > 0"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (id, remaining, cost_minor)"
             " WHERE l.id = w.id",
-            columns([(lot.id, lot.remaining, lot.cost_minor) for lot in changed], 3),
+            literals([(lot.id, lot.remaining, lot.cost_minor) for lot in changed], "iii"),
         )
 
 
@@ -113,44 +98,51 @@ def write_uses(connection: Connection, uses: Sequence[LotUse]) -> None:
         cursor(connection).execute(
             "INSERT INTO lot_use (fact_id, lot_id, points, cost_minor)"
             " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])",
-            columns(uses, 4),
+            literals(uses, "iiii"),
         )
 
 
 def write_facts(connection: Connection, book_id: int, facts: Sequence[PointFact]) -> None:
     """Records point facts."""
-    if not facts:
-        return
-    rows = [
-        (
-            f.id,
-            f.kind.value,
-            f.member_id,
-            f.points,
-            f.lot_points,
-            f.debt_points,
-            f.amount_minor,
-            f.business_at,
-            f.source,
-            f.order_id,
-            f.cause,
-            f.program_version,
-            f.tier,
-            rules_text(f.rules),
-        )
-        for f in facts
-    ]
-    cursor(connection).execute(
-        "INSERT INTO point_fact (id, kind, member_id, points, lot_points, debt_points, amount_minor,"
-        " business_at, source, order_id, cause, program_version, tier, rules, book_id)"
-        " SELECT id, kind, member_id, points, lot_points, debt_points, amount_minor,"
-        " to_timestamp(business_at / 1e6::float8), source, order_id, cause, program_version, tier, rules,"
-        f" {int(book_id)}"
-        " FROM unnest(%s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],"
-        " %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[])"
-        " AS w (id, kind, member_id, points, lot_points, debt_points, amount_minor, business_at, source,"
-        " order_id, cause, program_version, tier, rules)",
-        columns(rows, 14),
+    if facts:
+        copy_rows(connection, _FACT_INTO, _FACT_TYPES, [_fact_row(book_id, fact) for fact in facts])
+
+
+def _lot_row(book_id: int, lot: Lot) -> tuple[object, ...]:
+    return (
+        lot.id,
+        book_id,
+        lot.member_id,
+        lot.points,
+        lot.remaining,
+        lot.cost_minor,
+        lot.base_points,
+        lot.unit_cost_nano,
+        instant_on_wire(lot.available_at),
+        lot.expires_on,
+        lot.remaining > 0,
+        lot.program_version,
+        lot.store,
+    )
+
+
+def _fact_row(book_id: int, fact: PointFact) -> tuple[object, ...]:
+    return (
+        fact.id,
+        book_id,
+        fact.kind,
+        fact.member_id,
+        fact.points,
+        fact.lot_points,
+        fact.debt_points,
+        fact.amount_minor,
+        instant_on_wire(fact.business_at),
+        fact.source,
+        fact.order_id,
+        fact.cause,
+        fact.program_version,
+        fact.tier,
+        rules_text(fact.rules),
     )
 
 
