@@ -35,18 +35,44 @@ def write_frame(
     connection: Connection, book_id: int, folder: Path, notation: Notation, frame: Frame
 ) -> None:
     """Writes what differs from what is there, the index last: it is what makes a write complete."""
-    closes = {close_path(month) for month in frame.closed}
     for month in sorted(frame.closed):
         if not frame.listed or _is_stale(folder, month, frame.touched):
-            balances = account_balances(connection, book_id, next_month(month) - timedelta(days=1))
-            text = close_file(month, next_month(month), balances, notation)
-            replace_file(folder, close_path(month), text)
-    days = {path for path in frame.listed if not path.endswith(_CLOSE_NAME)}
-    days |= {summary_path(day) for day in frame.touched}
+            replace_file(
+                folder, close_path(month), close_text(connection, book_id, month, notation)
+            )
+    listed = {path for path in frame.listed if not path.endswith(_CLOSE_NAME)}
+    listed |= {summary_path(day) for day in frame.touched}
+    closes = {close_path(month) for month in frame.closed}
     _replace_if_other(folder, "accounts.beancount", accounts_file(notation))
     _replace_if_other(folder, "main.beancount", main_file(notation))
-    _replace_if_other(folder, "index.beancount", index_file(days | closes, frame.position))
+    _replace_if_other(folder, "index.beancount", index_file(listed | closes, frame.position))
     _remove_reopened(folder, closes)
+
+
+def frame_files(
+    connection: Connection,
+    book_id: int,
+    notation: Notation,
+    position: int,
+    closed: Collection[date],
+    days: Collection[date],
+) -> dict[str, str]:
+    """Returns path and text of every file of the frame as it must be, for comparing."""
+    closes = {close_path(m): close_text(connection, book_id, m, notation) for m in closed}
+    index = index_file([*map(summary_path, days), *closes], position)
+    return {
+        "accounts.beancount": accounts_file(notation),
+        "main.beancount": main_file(notation),
+        "index.beancount": index,
+        **closes,
+    }
+
+
+def close_text(connection: Connection, book_id: int, month: date, notation: Notation) -> str:
+    """Returns the assertions at the end of a closed month; nothing can be added before that end any more."""
+    asserted_on = next_month(month)
+    balances = account_balances(connection, book_id, asserted_on - timedelta(days=1))
+    return close_file(month, asserted_on, balances, notation)
 
 
 def _is_stale(folder: Path, month: date, touched: Collection[date]) -> bool:

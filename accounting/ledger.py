@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from accounting.chart import ChartNames
+from accounting.chart import DEFAULT_NAMES, ChartNames
 from accounting.day import PART_ENTRIES_MAX, Day, summary_path
 from accounting.folder import FolderSink, Sink, read_text
 from accounting.frame import Frame, write_frame
@@ -40,6 +40,9 @@ from plugin.store.books import Book
 
 Progress = Callable[[int], None]
 """Called now and then with the number of entries done."""
+
+AfterRow = Callable[[Day, LedgerRow], None]
+"""Called with the day as it is after a row was added to it."""
 
 _BUFFERED_ENTRIES_MAX = 20_000
 _GROUPS_KEPT_MAX = 100_000
@@ -70,7 +73,7 @@ class LedgerWriter:
     engine: Engine
     book: Book
     folder: Path
-    names: ChartNames
+    names: ChartNames = DEFAULT_NAMES
     part_entries_max: int = PART_ENTRIES_MAX
     _days: dict[date, Day] = field(default_factory=dict)
     _position: int = -1
@@ -182,7 +185,7 @@ def rebuild(
     engine: Engine,
     book: Book,
     folder: Path,
-    names: ChartNames,
+    names: ChartNames = DEFAULT_NAMES,
     *,
     part_entries_max: int = PART_ENTRIES_MAX,
     progress: Progress | None = None,
@@ -213,10 +216,11 @@ def project_all(
     sink: Sink,
     part_entries_max: int = PART_ENTRIES_MAX,
     progress: Progress | None = None,
+    after_row: AfterRow | None = None,
 ) -> dict[date, Day]:
     """Returns every day of the ledger as PostgreSQL says it must be up to a position; text goes to the sink."""
     days: dict[date, Day] = {}
-    adder = _Adder(days, notation, part_entries_max, sink, progress)
+    adder = _Adder(days, notation, part_entries_max, sink, progress, after_row)
     adder.add(rows_between(connection, book.id, 0, through))
     adder.flush()
     return days
@@ -231,12 +235,13 @@ class _Adder:
     part_entries_max: int
     sink: Sink
     progress: Progress | None
+    after_row: AfterRow | None = None
     entries: int = 0
     touched: set[date] = field(default_factory=set)
     waiting: set[date] = field(default_factory=set)
 
     def add(self, rows: Iterable[LedgerRow]) -> None:
-        days, sink, waiting = self.days, self.sink, self.waiting
+        days, sink, waiting, after_row = self.days, self.sink, self.waiting, self.after_row
         for row in rows:
             on = row.entry.accounting_on
             day = days.get(on)
@@ -244,6 +249,8 @@ class _Adder:
                 day = days[on] = Day.empty(on, self.notation, self.part_entries_max)
             waiting.add(on)
             day.add(row, sink)
+            if after_row is not None:
+                after_row(day, row)
             self.entries += 1
             if self.entries % _BUFFERED_ENTRIES_MAX == 0:
                 self.flush()

@@ -50,9 +50,8 @@ def test_it_is_durable_unless_told_otherwise(data_dir: Path) -> None:
 
 def test_what_was_committed_is_there_after_a_restart_and_after_a_kill(data_dir: Path) -> None:
     server = EmbeddedPostgres(data_dir)
-    with server:
-        with psycopg.connect(server.url()) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    with server, psycopg.connect(server.url()) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
     with server:
         assert query(server, "SELECT n FROM kept") == 7
         assert server.pid is not None
