@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, cast, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, Select, cast, func, literal_column, select
 
 from accounting.chart import POINTS_ACCOUNTS, POINTS_CURRENCY, Account
 from accounting.render import Group, Notation, Sums, amount, sums_by_account
@@ -18,7 +18,7 @@ from plugin.store.tables import entry, ledger_position
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """Balance of every account that is not zero, debit positive, minor units or points."""
+    """Balance of every account that was ever used, debit positive, minor units or points."""
 
     book: str
     as_of: date | None
@@ -69,11 +69,37 @@ def trial_balance(
 def account_balances(
     connection: Connection, book_id: int, until: date | None = None, position: int | None = None
 ) -> dict[Account, int]:
-    """Returns balances that are not zero: minor units or points by account, debit positive."""
+    """Returns minor units or points by account, debit positive; every account that was ever used, also when it is at 0."""
+    balances: dict[Account, int] = {}
+    for row in connection.execute(_query(book_id, until, position)):
+        _add(balances, row[1:])
+    return balances
+
+
+def day_balances(
+    connection: Connection, book_id: int, position: int
+) -> dict[date, tuple[int, dict[Account, int]]]:
+    """Returns per accounting day how many entries there are up to a ledger position, and what they sum to."""
+    found: dict[date, tuple[int, dict[Account, int]]] = {}
+    query = _query(book_id, None, position).add_columns(entry.c.accounting_on)
+    for entries, *row, day in connection.execute(query.group_by(entry.c.accounting_on)):
+        counted, balances = found.get(day, (0, {}))
+        _add(balances, row)
+        found[day] = (counted + entries, balances)
+    return found
+
+
+def _query(book_id: int, until: date | None, position: int | None) -> Select[Any]:
+    """Sums per pairs of accounts: count, accounts, four sums, and the largest of each to tell whether it was ever used."""
     accounts = (entry.c.debit, entry.c.credit, entry.c.debit_2, entry.c.credit_2)
     amounts = (entry.c.amount_minor, entry.c.amount_2_minor, entry.c.units, entry.c.arrears)
     query = (
-        select(*accounts, *(cast(func.coalesce(func.sum(one), 0), BigInteger) for one in amounts))
+        select(
+            func.count(),
+            *accounts,
+            *(cast(func.coalesce(func.sum(one), 0), BigInteger) for one in amounts),
+            *(func.coalesce(func.max(func.abs(one)), 0) for one in amounts),
+        )
         .where(entry.c.book_id == book_id)
         .group_by(*accounts)
     )
@@ -84,13 +110,22 @@ def account_balances(
         query = query.where(
             placed, ledger_position.c.book_id == book_id, ledger_position.c.position <= position
         )
-    found = connection.execute(query)
-    balances: dict[Account, int] = {}
-    for *pairs, amount_minor, amount_2_minor, units, arrears in found:
-        group = Group(0, "", 0, 0, *pairs)
-        sums = Sums(
-            amount_minor=amount_minor, amount_2_minor=amount_2_minor, units=units, arrears=arrears
-        )
-        for account, quantity in sums_by_account(group, sums):
+    return query
+
+
+def _add(balances: dict[Account, int], row: Sequence[Any]) -> None:
+    group = Group(0, "", 0, 0, *row[:4])
+    for (account, quantity), (_, largest) in zip(
+        sums_by_account(group, _sums(row[4:8])),
+        sums_by_account(group, _sums(row[8:12])),
+        strict=True,
+    ):
+        if largest:
             balances[Account(account)] = balances.get(Account(account), 0) + quantity
-    return {account: quantity for account, quantity in balances.items() if quantity}
+
+
+def _sums(amounts: Sequence[int]) -> Sums:
+    amount_minor, amount_2_minor, units, arrears = amounts
+    return Sums(
+        amount_minor=amount_minor, amount_2_minor=amount_2_minor, units=units, arrears=arrears
+    )

@@ -60,18 +60,20 @@ _ROOTS = frozenset({"Assets", "Liabilities", "Equity", "Income", "Expenses"})
 
 
 def chart_names(overrides: Mapping[str, str]) -> ChartNames:
-    """Returns the default names with some replaced, such as ``{"POINTS": "Liabilities:2241-积分"}``.
+    """Returns the default names with some replaced, such as ``{"points": "Liabilities:2241-积分"}``.
+
+    Keys are the members of `Account`, in either case.
 
     Raises:
         Rejected: A key is no account, a name is not one that Beancount 3 accepts, or two accounts share a name.
     """
     names = dict(DEFAULT_NAMES)
     for key, name in overrides.items():
-        if key not in Account.__members__:
-            known = ", ".join(Account.__members__)
+        if key.upper() not in Account.__members__:
+            known = ", ".join(Account.__members__).lower()
             raise Rejected("ACCOUNT_UNKNOWN", f"there is no account {key!r}; there are: {known}")
         check_name(name)
-        names[Account[key]] = name
+        names[Account[key.upper()]] = name
     for account, name in names.items():
         twin = next(other for other in names if names[other] == name)
         if twin != account:

@@ -73,7 +73,7 @@ class LedgerWriter:
     engine: Engine
     book: Book
     folder: Path
-    names: ChartNames = DEFAULT_NAMES
+    names: ChartNames = field(default_factory=lambda: DEFAULT_NAMES)
     part_entries_max: int = PART_ENTRIES_MAX
     _days: dict[date, Day] = field(default_factory=dict)
     _position: int = -1

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import psycopg
 from sqlalchemy import Connection, Row, text
+from sqlalchemy.exc import DBAPIError
 
 from accounting.journal import Entry
 from accounting.render import Group, Sums
@@ -44,6 +45,10 @@ _READ_DAYS = (
     " WHERE e.book_id = %s AND e.accounting_on = ANY(%s::date[]) AND p.position <= %s"
     " ORDER BY p.position, e.id"
 )
+_READ_IDS = (
+    "SELECT " + _ENTRY + " FROM entry e"  # noqa: S608
+    " LEFT JOIN inbox i ON i.seq = (e.id >> 8 << 8) WHERE e.id = ANY(%s::bigint[]) ORDER BY e.id"
+)
 
 
 class LedgerRow(NamedTuple):
@@ -68,12 +73,21 @@ def only_writer(connection: Connection, book_id: int, *, waits: bool) -> Iterato
     try:
         yield is_free
     finally:
-        if is_free and not connection.invalidated:
-            connection.rollback()
-            connection.execute(
-                text("SELECT pg_advisory_unlock(hashtext('pointbook.ledger'), :book)"), key
-            )
-            connection.commit()
+        if is_free:
+            _unlock(connection, book_id)
+
+
+def _unlock(connection: Connection, book_id: int) -> None:
+    """Gives the lock back; a connection that cannot is closed for good, which does the same."""
+    try:
+        connection.rollback()
+        connection.execute(
+            text("SELECT pg_advisory_unlock(hashtext('pointbook.ledger'), :book)"),
+            {"book": book_id},
+        )
+        connection.commit()
+    except DBAPIError:
+        connection.invalidate()
 
 
 def place_batches(connection: Connection, book_id: int) -> int:
@@ -123,6 +137,12 @@ def rows_of_days(
         stream.itersize = 10_000
         stream.execute(_READ_DAYS, (book_id, list(days), through), binary=True)
         yield from map(_ledger_row, stream)
+
+
+def rows_by_id(connection: Connection, entry_ids: Sequence[int]) -> list[LedgerRow]:
+    """Returns entries by id, in that order; ids without an entry are left out."""
+    found = cursor(connection).execute(_READ_IDS, (list(entry_ids),), binary=True)
+    return [_ledger_row(row) for row in found]
 
 
 def days_between(connection: Connection, book_id: int, after: int, through: int) -> frozenset[date]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from accounting.chart import ChartNames
+from accounting.chart import chart_names
 from accounting.ledger import LedgerWriter
 from plugin.errors import Corrupt
 from plugin.store.books import list_books
@@ -23,6 +23,7 @@ def write_ledgers_until(
 
     A database that is away is tried again. Books that differ stop the writer of that book: it must not write over evidence.
     """
+    names = chart_names(settings.accounts)
     writers: dict[int, LedgerWriter] = {}
     corrupt: set[int] = set()
     while True:
@@ -32,7 +33,7 @@ def write_ledgers_until(
             for book in books:
                 if book.id not in writers:
                     folder = settings.books_dir / book.code
-                    writers[book.id] = LedgerWriter(engine, book, folder, ChartNames())
+                    writers[book.id] = LedgerWriter(engine, book, folder, names)
                 if book.id not in corrupt:
                     writers[book.id].write()
         except Corrupt as error:

@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     queue_type: Literal["quorum", "classic"] = "quorum"
     data_dir: Path = Path("pointbook-data")
     ledger_dir: Path | None = Field(default=None, description="folder of the ledgers; DATA_DIR/books when unset")
+    accounts: dict[str, str] = Field(
+        default_factory=dict, description="account names by role, such as points = 'Liabilities:2241-Points'"
+    )
 
     listen: str = Field(default="127.0.0.1:50051", description="host:port the server listens on")
     server_threads: int = Field(default=32, ge=2, le=512)

@@ -1,0 +1,95 @@
+"""What commands on the database share: settings, an engine, the book that is meant."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from accounting.chart import ChartNames, chart_names
+from plugin.errors import Rejected
+from plugin.store.books import Book, find_book
+from workers.database import make_engine
+from workers.embedded_postgres import EmbeddedPostgres
+from workers.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open installation as a command sees it."""
+
+    settings: Settings
+    engine: Engine
+
+    def book(self, code: str) -> Book:
+        """Returns the book that is meant; an empty code names the only one."""
+        with self.engine.connect() as connection:
+            return find_book(connection, code)
+
+    def folder(self, book: Book) -> Path:
+        """Returns the folder of a book's ledger."""
+        return self.settings.books_dir / book.code
+
+    @property
+    def names(self) -> ChartNames:
+        """Account names, as set."""
+        return chart_names(self.settings.accounts)
+
+
+@contextmanager
+def opened(data_dir: Path | None = None) -> Iterator[Session]:
+    """Opens the database: the one that is set, or the embedded one of the data folder, started when it is not running."""
+    settings = load_settings(data_dir=data_dir)
+    if settings.database_url is not None:
+        engine = make_engine(settings, 4)
+        try:
+            yield Session(settings, engine)
+        finally:
+            engine.dispose()
+        return
+    folder = settings.data_dir / "postgres"
+    if not folder.exists():
+        raise Rejected(
+            "DATABASE_URL_MISSING",
+            f"set POINTBOOK_DATABASE_URL, or start with `pointbook up`: there is no embedded database in {settings.data_dir}",
+        )
+    with EmbeddedPostgres(folder) as postgres:
+        settings = settings.model_copy(update={"database_url": SecretStr(postgres.url())})
+        engine = make_engine(settings, 4)
+        try:
+            yield Session(settings, engine)
+        finally:
+            engine.dispose()
+
+
+def stop_signal() -> Callable[[float], bool]:
+    """Returns a function that waits so many seconds and tells whether SIGTERM or SIGINT came."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping.wait
+
+
+def parse_date(text: str, name: str) -> date:
+    """Reads an ISO date from the command line.
+
+    Raises:
+        Rejected: It is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Rejected("DATE_INVALID", f"{name}: {text!r} is no date such as 2026-11-23", name) from error
+
+
+def today_in(book: Book) -> date:
+    """Returns the date in a book's time zone."""
+    return datetime.now(ZoneInfo(book.time_zone)).date()
