@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import grpc
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine
 
 from accounting.balances import trial_balance
 from accounting.chart import DEFAULT_NAMES, ChartNames
@@ -19,9 +15,8 @@ from accounting.close import close_month, parse_month, reopen_month
 from accounting.entries import entry_messages, list_entries
 from accounting.reconcile import Check, reconcile
 from accounting.reports import Rollforward, rollforward
-from plugin.errors import PointbookError, Rejected
+from plugin.errors import Rejected
 from plugin.money import format_minor
-from plugin.services.errors import abort, database_away
 from plugin.store.books import find_book
 from pointbook.v1 import intake_pb2, ledger_pb2, ledger_pb2_grpc
 
@@ -50,7 +45,7 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ListEntriesRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.ListEntriesResponse:
         """Returns a page of entries by id."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             size = _page_size(request.page_size)
             begins_on, ends_on = _date(getattr(request, "from"), "from"), _date(request.to, "to")
@@ -68,7 +63,7 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.GetTrialBalanceRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.GetTrialBalanceResponse:
         """Returns the balance of every account that was ever used."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             found = trial_balance(connection, book, self._names, _date(request.as_of, "as_of"))
             return ledger_pb2.GetTrialBalanceResponse(
@@ -85,7 +80,7 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.GetRollforwardRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.GetRollforwardResponse:
         """Returns how points and money went from opening to closing."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             found = rollforward(
                 connection,
@@ -101,7 +96,7 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ReconcileRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.ReconcileResponse:
         """Runs reconciliations after the ledger has caught up, and stores the run."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             connection.rollback()
             folder = self._books_folder / book.code
@@ -116,7 +111,7 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ClosePeriodRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.ClosePeriodResponse:
         """Closes a month; the ledger's next write asserts its balances."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             today = datetime.now(ZoneInfo(book.time_zone)).date()
             month = parse_month(request.month)
@@ -128,28 +123,13 @@ class LedgerService(ledger_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_pb2.ReopenPeriodRequest, context: grpc.ServicerContext
     ) -> ledger_pb2.ReopenPeriodResponse:
         """Reopens the last closed month."""
-        with self._answering(context) as connection:
+        with self._engine.connect() as connection:
             book = find_book(connection, request.book)
             month = parse_month(request.month)
             actor, reason = _required(request.actor, "actor"), _required(request.reason, "reason")
             reopen_month(connection, book, month, actor, reason)
             connection.commit()
             return ledger_pb2.ReopenPeriodResponse(month=f"{month:%Y-%m}")
-
-    @contextmanager
-    def _answering(self, context: grpc.ServicerContext) -> Iterator[Connection]:
-        """Yields a connection; what goes wrong ends the call with the status of its kind."""
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            _end(context, database_away(error))
-        except PointbookError as error:
-            _end(context, error)
-
-
-def _end(context: grpc.ServicerContext, error: PointbookError) -> NoReturn:
-    abort(context, error)
 
 
 def _date(written: str, field: str) -> date | None:

@@ -9,10 +9,8 @@ import grpc
 import pika
 from dramatiq.common import dq_name, xq_name
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
-from plugin.errors import PointbookError, Rejected, Unavailable
-from plugin.services.errors import abort, database_away
+from plugin.errors import Rejected, Unavailable
 from plugin.services.paging import page_after, page_size, page_token
 from plugin.store import parked
 from plugin.store.books import Book, choose_book
@@ -50,14 +48,9 @@ class OperationsService(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.GetQueuesRequest, context: grpc.ServicerContext
     ) -> operations_pb2.GetQueuesResponse:
         """Counts events and messages."""
-        try:
-            book_id = self._book_id(request.book)
-            with self._engine.connect() as connection:
-                counts = inbox_counts(connection, book_id)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        book_id = self._book_id(request.book)
+        with self._engine.connect() as connection:
+            counts = inbox_counts(connection, book_id)
         queues = broker_queues(self._settings)
         return operations_pb2.GetQueuesResponse(
             inbox=operations_pb2.InboxCounts(
@@ -80,15 +73,10 @@ class OperationsService(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.ListParkedRequest, context: grpc.ServicerContext
     ) -> operations_pb2.ListParkedResponse:
         """Lists parked events."""
-        try:
-            size, after = page_size(request.page_size), page_after(request.page_token)
-            book = choose_book(self._books(), request.book)
-            with self._engine.connect() as connection:
-                rows = parked.list_parked(connection, book.id, after, size + 1)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        size, after = page_size(request.page_size), page_after(request.page_token)
+        book = choose_book(self._books(), request.book)
+        with self._engine.connect() as connection:
+            rows = parked.list_parked(connection, book.id, after, size + 1)
         return operations_pb2.ListParkedResponse(
             events=[_parked_message(row) for row in rows[:size]],
             next_page_token=page_token(rows[size - 1].seq) if len(rows) > size else "",
@@ -98,42 +86,27 @@ class OperationsService(operations_pb2_grpc.OperationsServiceServicer):
         self, request: operations_pb2.RetryParkedRequest, context: grpc.ServicerContext
     ) -> operations_pb2.RetryParkedResponse:
         """Sends parked events to the workers again."""
-        try:
-            if len(request.sequences) > RETRY_MAX:
-                raise Rejected("BATCH_TOO_LARGE", f"at most {RETRY_MAX} sequences a call", "sequences")
-            book = choose_book(self._books(), request.book)
-            return operations_pb2.RetryParkedResponse(
-                sent=send_retries(self._engine, self._actors, book.id, list(request.sequences))
-            )
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        if len(request.sequences) > RETRY_MAX:
+            raise Rejected("BATCH_TOO_LARGE", f"at most {RETRY_MAX} sequences a call", "sequences")
+        book = choose_book(self._books(), request.book)
+        return operations_pb2.RetryParkedResponse(
+            sent=send_retries(self._engine, self._actors, book.id, list(request.sequences))
+        )
 
     def DiscardParked(
         self, request: operations_pb2.DiscardParkedRequest, context: grpc.ServicerContext
     ) -> operations_pb2.DiscardParkedResponse:
         """Gives a parked event up."""
-        try:
-            discard_parked(self._engine, request.sequence, request.reason)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        discard_parked(self._engine, request.sequence, request.reason)
         return operations_pb2.DiscardParkedResponse()
 
     def GetLag(
         self, request: operations_pb2.GetLagRequest, context: grpc.ServicerContext
     ) -> operations_pb2.GetLagResponse:
         """Tells how far behind applying and the ledger are."""
-        try:
-            book_id = self._book_id(request.book)
-            with self._engine.connect() as connection:
-                behind = lag(connection, book_id)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        book_id = self._book_id(request.book)
+        with self._engine.connect() as connection:
+            behind = lag(connection, book_id)
         return operations_pb2.GetLagResponse(
             seconds=behind.seconds,
             batches_waiting=behind.batches_waiting,

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from accounting.entries import entry_messages
 from accounting.service import LedgerService
 from plugin.services.collector import Collector
+from plugin.services.errors import ErrorInterceptor
 from plugin.services.intake import IntakeService
 from plugin.services.members import MemberService
 from plugin.store.books import Book, list_books
@@ -76,7 +77,7 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
     collector = Collector(engine, publisher.publish)
     server = grpc.server(
         ThreadPoolExecutor(settings.server_threads, thread_name_prefix="grpc"),
-        interceptors=[KeyInterceptor(settings)] if settings.api_keys else [],
+        interceptors=[*([KeyInterceptor(settings)] if settings.api_keys else []), ErrorInterceptor()],
         maximum_concurrent_rpcs=settings.calls_waiting_max,
         options=[
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),

