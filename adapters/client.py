@@ -97,7 +97,7 @@ def delay_seconds(patience: Patience, attempt: int, chance: float) -> float:
     0.25 s first and 15 s at most: attempt 1 waits 0.125 to 0.25 s, attempt 3 0.5 to 1 s,
     attempt 7 and later 7.5 to 15 s.
     """
-    step = min(patience.delay_seconds_max, patience.delay_seconds_first * 2 ** (attempt - 1))
+    step = min(patience.delay_seconds_max, patience.delay_seconds_first * 2.0 ** (attempt - 1))
     return step / 2 + step / 2 * chance
 
 
@@ -110,7 +110,7 @@ class IntakeClient:
     def __init__(
         self,
         target: Target,
-        patience: Patience = Patience(),  # noqa: B008 - frozen
+        patience: Patience = Patience(),
         *,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
@@ -120,7 +120,7 @@ class IntakeClient:
         self._sleep = sleep
         self._chance = chance
         self._channel = target.channel()
-        self._stub = intake_pb2_grpc.IntakeServiceStub(self._channel)
+        self._stub = intake_pb2_grpc.IntakeServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def record(
         self,

@@ -223,5 +223,6 @@ def _keep_refusals(
         return
     (kept,) = database.execute("SELECT count(*) FROM refusal").fetchone()
     database.executemany(
-        "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)", refusals[: max(0, REFUSALS_KEPT_MAX - kept)]
+        "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)",
+        refusals[: max(0, REFUSALS_KEPT_MAX - kept)],
     )

@@ -105,7 +105,7 @@ def test_an_attack_that_balances_stays_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, seen",
+    ("text", "seen"),
     [
         ("a\x07b", "a<U+0007>b"),
         ("left\u202eright", "left<U+202E>right"),  # would show text in another order
@@ -128,7 +128,7 @@ def test_names_that_beancount_reads_are_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, rule",
+    ("name", "rule"),
     [
         ("Liabilities:积分", "does not begin with a capital letter or a digit"),
         ("Liabilities", "does not begin with one of"),
@@ -161,7 +161,7 @@ def test_what_we_accept_beancount_accepts(part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "currency, minor, written",
+    ("currency", "minor", "written"),
     [("CNY", -5, "-0.05"), ("JPY", 1999, "1999"), ("KWD", 1001, "1.001")],
 )
 def test_amounts_have_the_decimals_of_their_currency(

@@ -56,7 +56,7 @@ KILLED_WRITER = textwrap.dedent(
                     os.kill(os.getpid(), signal.SIGKILL)
         if dies_at:
             sys.addaudithook(hook)
-        LedgerWriter(engine, book, folder, part_entries_max=4).write()
+        LedgerWriter(engine, book, folder, part_entries_max=40).write()
 
     def in_child(dies_at):
         child = os.fork()
@@ -73,7 +73,7 @@ KILLED_WRITER = textwrap.dedent(
     with engine.connect() as connection:
         book = find_book(connection, "shop")
     deaths, differing = 0, []
-    for number in range(1, 500):
+    for number in range(1, 200):
         with engine.begin() as connection:
             insert_sample(connection, book.id, 9, date(2026, 11, 23), 3)
             insert_sample(connection, book.id, 1, date(2027, 1, 1 + number % 28), 1)
@@ -85,7 +85,7 @@ KILLED_WRITER = textwrap.dedent(
         deaths += 1
         assert in_child(0) == 0
         clean = again / str(number)
-        rebuild(engine, book, clean, part_entries_max=4)
+        rebuild(engine, book, clean, part_entries_max=40)
         if tree(clean) != tree(folder):
             differing.append(number)
     print(json.dumps({"deaths": deaths, "differing": differing}))
@@ -117,13 +117,13 @@ def test_killed_at_any_moment_a_restart_gives_the_bytes_of_a_clean_run(
         [sys.executable, "-c", KILLED_WRITER, engine_url(database_url), books, tmp_path / "clean"],
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert found["differing"] == []
     assert found["deaths"] > 20
-    found_by_verify = verify(shop.engine, shop.book, books, part_entries_max=4)
+    found_by_verify = verify(shop.engine, shop.book, books, part_entries_max=40)
     assert found_by_verify.holds, found_by_verify.differences
 
 

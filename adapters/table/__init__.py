@@ -1,0 +1,1 @@
+"""Tables in text files as a source: a mapping says which rows are which documents."""

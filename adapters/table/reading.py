@@ -1,0 +1,155 @@
+"""Text files to rows: compression, encoding, delimiter. The only module here that reads files' insides."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import lzma
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+from adapters.contract import AdapterError
+
+CELL_CHARACTERS_MAX = 131_072  # the csv module's own; a quote that is never closed ends here
+_UNREADABLE = "\ufffd"  # what the decoder leaves for bytes that are no text
+
+
+class FileUnreadable(AdapterError):
+    """A file cannot be opened, unpacked or decoded, or has no header."""
+
+
+class Row(NamedTuple):
+    """One record. ``number`` counts from 1 after the header; ``problem`` is empty when it is fine."""
+
+    number: int
+    cells: list[str]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file that is being read: its header, and its rows as a stream."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: Iterator[Row]
+    _file: BinaryIO
+
+    def bytes_read(self) -> int:
+        """Returns how far the file on disk has been read, for progress; packed bytes if packed."""
+        return self._file.tell()
+
+
+@contextmanager
+def open_table(path: Path, encoding: str, delimiter: str) -> Iterator[Table]:
+    """Opens a ``.csv``, ``.csv.gz`` or ``.csv.xz`` (by its ending) and reads its header.
+
+    Quotes are double quotes, doubled inside. A byte order mark is dropped. Rows with a problem (bytes
+    that are no text, too many or too few cells) come out with a sentence about it.
+
+    Raises:
+        FileUnreadable: Here or while reading rows.
+    """
+    with _readable(path):
+        file = path.open("rb")
+    with file:
+        with _readable(path):
+            text = io.TextIOWrapper(_unpacked(path, file), encoding, errors="replace", newline="")
+            lines = _Lines(text)
+            records = csv.reader(lines, delimiter=delimiter, strict=True)
+            header = _header(path, next(records, []), lines)
+        yield Table(path.name, header, _rows(path, records, lines, len(header)), file)
+
+
+def digest(paths: Iterable[Path], *more: bytes) -> str:
+    """Returns a digest of files and more, to tell whether a run goes on or another begins.
+
+    Raises:
+        FileUnreadable: A file cannot be read.
+    """
+    total = hashlib.sha256()
+    for path in paths:
+        with _readable(path), path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    for each in more:
+        total.update(hashlib.sha256(each).digest())
+    return total.hexdigest()
+
+
+class _Lines:
+    """Passes lines on and remembers whether one of them held bytes that are no text."""
+
+    def __init__(self, text: Iterable[str]) -> None:
+        self._text = iter(text)
+        self.unreadable = False
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        if not line.isascii() and _UNREADABLE in line:
+            self.unreadable = True
+        return line
+
+
+def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:
+    packing = path.suffix.lower()
+    if packing == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
+    if packing == ".xz":
+        return cast(BinaryIO, lzma.LZMAFile(file))
+    return file
+
+
+def _header(path: Path, cells: list[str], lines: _Lines) -> tuple[str, ...]:
+    names = tuple(cell.removeprefix("\ufeff").strip() for cell in cells)
+    if not any(names):
+        raise FileUnreadable(f"{path}: the first line must name the columns")
+    if lines.unreadable:
+        raise FileUnreadable(
+            f"{path}: the header holds bytes that are not of the mapping's encoding"
+        )
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise FileUnreadable(f"{path}: more than one column is called {', '.join(twice)}")
+    return names
+
+
+def _rows(path: Path, records: Iterator[list[str]], lines: _Lines, width: int) -> Iterator[Row]:
+    number = 0
+    with _readable(path):
+        while True:
+            number += 1
+            try:
+                cells = next(records)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "field limit" in str(error):  # rows were swallowed: the numbers would be wrong
+                    raise FileUnreadable(
+                        f"{path}: row {number} has a quote that is never closed"
+                    ) from error
+                yield Row(number, [], f"is no CSV record: {error}")
+                continue
+            if lines.unreadable:
+                lines.unreadable = False
+                yield Row(number, cells, "holds bytes that are not of the mapping's encoding")
+            elif len(cells) == width:
+                yield Row(number, cells)
+            elif cells:  # an empty line is nothing, though it has a number
+                yield Row(number, cells, f"has {len(cells)} cells, the header has {width}")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, lzma.LZMAError, UnicodeError, csv.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise FileUnreadable(f"{path} cannot be read: {why}") from error

@@ -1,0 +1,5 @@
+"""``python -m workers`` is ``pointbook``."""
+
+from workers.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Measuring the whole pipeline beside the textbook design."""

@@ -1,0 +1,1 @@
+"""The demonstration: retail orders of a year through the whole system."""
