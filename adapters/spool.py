@@ -20,6 +20,7 @@ from adapters.contract import START, AdapterError, Change
 from pointbook.v1 import events_pb2
 
 REFUSALS_KEPT_MAX = 100_000
+TAKEN = frozenset({"accepted", "duplicate"})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
@@ -62,7 +63,7 @@ class Answer(NamedTuple):
     @property
     def is_refusal(self) -> bool:
         """Whether the event was not taken."""
-        return self.outcome not in {"accepted", "duplicate"}
+        return self.outcome not in TAKEN
 
 
 class Tally(NamedTuple):

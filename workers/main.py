@@ -8,7 +8,7 @@ from workers.actors import declare_actors
 from workers.broker import make_broker
 from workers.database import make_engine
 from workers.settings import load_settings
-from workers.telemetry import configure_logging
+from workers.telemetry import configure_logging, spare_garbage_collector
 
 
 def start() -> None:
@@ -21,3 +21,4 @@ def start() -> None:
     broker = make_broker(settings)
     dramatiq.set_broker(broker)
     declare_actors(broker, make_engine(settings, settings.work_threads), settings)
+    spare_garbage_collector()

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
     stop_seconds_max: float = Field(default=30.0, gt=0)
 
-    lanes: int = Field(default=8, ge=1, le=256, description="never lower it while batches wait")
+    lanes: int = Field(default=4, ge=1, le=256, description="never lower it while batches wait")
     work_processes: int = Field(default=2, ge=1, le=64)
     work_threads: int = Field(default=4, ge=1, le=64)
     apply_events_max: int = Field(default=2_000, ge=1, le=20_000, description="events in one transaction")

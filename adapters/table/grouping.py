@@ -14,7 +14,7 @@ ROWS_PER_DOCUMENT_MAX = 100_000
 
 
 class TooMuch(AdapterError):
-    """A file holds more than the named maximum of documents."""
+    """A file holds more than a named maximum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ class Grouping:
         A row that comes later still is an error: its document has gone out without it.
 
         Raises:
-            TooMuch: More than ``DOCUMENTS_MAX`` documents in all files of the run.
+            TooMuch: More documents than ``DOCUMENTS_MAX`` in all files of the run, or more rows than
+                ``ROWS_PER_DOCUMENT_MAX`` in one of them.
         """
         growing: OrderedDict[str, Document] = OrderedDict()
         for row in rows:
@@ -147,11 +148,8 @@ def _add(document: Document, file: str, row: Row, section: int) -> None:
     if section != document.section:
         told = "is taken by another section than the document's first row"
         errors.append(RowError(file, row.number, document.name, told))
-    if len(rows) < ROWS_PER_DOCUMENT_MAX:
-        rows.append(row)
-        return
-    rows[-1] = row
-    told = f"is more than the {ROWS_PER_DOCUMENT_MAX}th of its document: is the id column right?"
-    if errors and errors[-1].message == told:
-        errors.pop()
-    errors.append(RowError(file, row.number, document.name, told))
+    if len(rows) >= ROWS_PER_DOCUMENT_MAX:
+        raise TooMuch(
+            f"{document.name} has more than {ROWS_PER_DOCUMENT_MAX} rows: is the id column the right one?"
+        )
+    rows.append(row)

@@ -106,14 +106,6 @@ def load_programs(connection: Connection, book_id: int) -> list[Program]:
     return [compile_program(parse_program(content), version) for version, content in rows]
 
 
-def newest_program_version(connection: Connection, book_id: int) -> int:
-    """Returns the highest version number of a book's program, 0 when there is none."""
-    found = connection.execute(
-        select(func.max(program_version.c.version)).where(program_version.c.book_id == book_id)
-    ).scalar()
-    return int(found or 0)
-
-
 def _append(connection: Connection, target: Book, content: str, applied_by: str) -> Applied:
     parsed = compile_program(parse_program(content), 0)
     latest = connection.execute(

@@ -22,7 +22,7 @@ from workers.relay import relay_until
 from workers.schedule import run_schedule
 from workers.server import start_server
 from workers.settings import Settings, load_settings
-from workers.telemetry import configure_logging
+from workers.telemetry import configure_logging, spare_garbage_collector
 from workers.text import _
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder for database and ledgers (POINTBOOK_DATA_DIR).")]
@@ -43,6 +43,7 @@ def up(
         content = read_program(program) if program is not None else None
         stopped = stop_signal()
         with running(settings, content) as embedded:
+            spare_garbage_collector()
             console.print(_("Pointbook takes events at {target}; data lies in {folder}. Ctrl-C stops it.").format(
                 target=embedded.target, folder=settings.data_dir))
             while not stopped(3600):
@@ -70,6 +71,7 @@ def serve() -> None:
         actors = declare_actors(make_broker(settings), None, settings)
         stopped = stop_signal()
         server = start_server(settings, engine, actors)
+        spare_garbage_collector()
         console.print(_("Pointbook takes events on port {port}.").format(port=server.port))
         while not stopped(3600):
             pass

@@ -35,11 +35,14 @@ def apply_lane(engine: Engine, books: Books, lane: int, batch_id: int, events_ma
     ``events_max`` events, so batches grow by themselves and the messages of those taken along find nothing left to do.
     """
     done = 0
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not inbox.is_waiting(connection, batch_id):
+            return done
     while True:
-        with engine.connect() as connection, connection.begin():
-            if not inbox.is_waiting(connection, batch_id):
-                return done
-        done += _with_patience(engine, books, lane, events_max)
+        events, applied = _with_patience(engine, books, lane, events_max)
+        done += events
+        if batch_id in applied or not applied:
+            return done
 
 
 def retry_parked(engine: Engine, books: Books, seqs: Sequence[int]) -> Applied:
@@ -59,29 +62,45 @@ def retry_parked(engine: Engine, books: Books, seqs: Sequence[int]) -> Applied:
     return total
 
 
-def _with_patience(engine: Engine, books: Books, lane: int, events_max: int) -> int:
-    """Applies one transaction's worth; a collision with another lane rolls back and tries again at once."""
+def _with_patience(
+    engine: Engine, books: Books, lane: int, events_max: int
+) -> tuple[int, list[int]]:
+    """Applies one transaction's worth; a collision with another lane rolls back and tries again at once.
+
+    The usual transaction has no savepoints. When something in it breaks it is rolled back and done again with them, to isolate
+    what broke.
+    """
+    isolating = False
     for attempt in range(COLLISIONS_MAX):
         try:
             with engine.begin() as connection:
-                return _apply_waiting(connection, books, lane, events_max)
+                return _apply_waiting(connection, books, lane, events_max, isolating)
         except Collision:
             if attempt == COLLISIONS_MAX - 1:
                 raise
+        except Exception as error:
+            if isolating or isinstance(error, Unavailable) or is_transient(error):
+                raise
+            isolating = True
     raise AssertionError("unreachable")
 
 
-def _apply_waiting(connection: Connection, books: Books, lane: int, events_max: int) -> int:
+def _apply_waiting(
+    connection: Connection, books: Books, lane: int, events_max: int, isolating: bool
+) -> tuple[int, list[int]]:
     # One worker at a time per lane: for speed, and so that batches are taken in order.
     cursor(connection).execute("SELECT pg_advisory_xact_lock(%s, %s)", (LANE_LOCK, lane))
     batch_ids = inbox.waiting_batches(connection, lane, events_max)
     if not batch_ids:
-        return 0
+        return 0, []
     rows = inbox.read_batches(connection, batch_ids)
-    # Before the work: a batch that is marked and not applied cannot be, both are in one transaction.
+    for book_id, group in groupby(sorted(rows, key=_by_book), key=lambda row: row.book_id):
+        if isolating:
+            _apply_or_halve(connection, books, list(group), None)
+        else:
+            apply_events(connection, books.context(connection, book_id), list(group))
     inbox.mark_applied(connection, batch_ids)
-    apply_isolated(connection, books, rows)
-    return len(rows)
+    return len(rows), batch_ids
 
 
 def apply_isolated(

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from plugin.errors import Corrupt
 from plugin.program.versions import Program
-from plugin.store.books import Book, list_books, load_programs, newest_program_version
+from plugin.store.books import Book, list_books, load_programs
 from plugin.store.raw import cursor
-from plugin.store.tables import period
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +24,28 @@ class BookContext:
     closed_months: frozenset[date]
 
 
+# One round trip, in the hot path of every transaction.
+_STATE = (
+    "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s),"
+    " (SELECT max(version) FROM program_version WHERE book_id = %s),"
+    " ARRAY(SELECT month FROM period WHERE book_id = %s AND is_closed)"
+)
+
+
 class Books:
     """Reads books and compiles programs once per version. One per thread: it holds no lock."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[int, BookContext]] = {}
+        self._known: dict[int, tuple[tuple[int | None, frozenset[date]], BookContext]] = {}
 
     def context(self, connection: Connection, book_id: int) -> BookContext:
         """Returns the book as of this transaction, and keeps its months from being closed until it ends."""
-        cursor(connection).execute(
-            "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s)", (book_id,)
-        )
-        newest = newest_program_version(connection, book_id)
-        closed = frozenset(
-            connection.execute(
-                select(period.c.month).where(period.c.book_id == book_id, period.c.is_closed)
-            ).scalars()
-        )
+        row = cursor(connection).execute(_STATE, (book_id, book_id, book_id)).fetchone()
+        assert row is not None
+        state = (row[1], frozenset(row[2]))
         known = self._known.get(book_id)
-        if known is None or known[0] != newest or known[1].closed_months != closed:
-            known = (newest, _read(connection, book_id, closed))
+        if known is None or known[0] != state:
+            known = (state, _read(connection, book_id, state[1]))
             self._known[book_id] = known
         return known[1]
 

@@ -1,0 +1,195 @@
+"""The command line ``pointbook-adapter``. Exit status: 0 fine, 1 found something, 2 could not run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from adapters.backfill import Destination, backfill
+from adapters.client import EVENTS_PER_BATCH, EVENTS_PER_BATCH_MAX, IntakeClient, Target
+from adapters.contract import AdapterError
+from adapters.report import ErrorsFile, Report
+from adapters.spool import Spool
+from adapters.table.adapter import TableAdapter
+from adapters.table.mapping import FileName, Mapping, load_mapping
+from adapters.table.reading import digest
+
+FOUND_SOMETHING = 1
+COULD_NOT_RUN = 2
+
+app = typer.Typer(
+    help="Adapters: bring documents of other systems to Pointbook.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+backfill_app = typer.Typer(help="Send everything a source holds.", no_args_is_help=True)
+app.add_typer(backfill_app, name="backfill")
+
+console = Console()
+complaints = Console(stderr=True)
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+@app.callback()
+def _adapters() -> None:
+    """Adapters: bring documents of other systems to Pointbook."""
+
+
+@backfill_app.callback()
+def _backfill() -> None:
+    """Send everything a source holds."""
+
+
+@backfill_app.command("csv")
+def backfill_csv(
+    config: Annotated[Path, typer.Option(help="Mapping file (TOML).")],
+    path: Annotated[Path, typer.Option(help="Table: .csv, .csv.gz or .csv.xz.")],
+    returns: Annotated[
+        Path | None, typer.Option(help="Second table, if the mapping needs it.")
+    ] = None,
+    target: Annotated[str, typer.Option(help="Where Pointbook listens.")] = "127.0.0.1:50051",
+    source: Annotated[str, typer.Option(help="Source name; the mapping's if not given.")] = "",
+    book: Annotated[str, typer.Option(help="Book code; the mapping's if not given.")] = "",
+    spool: Annotated[Path, typer.Option(help="Folder of the spool.")] = Path("pointbook-spool"),
+    batch: Annotated[
+        int, typer.Option(min=1, max=EVENTS_PER_BATCH_MAX, help="Events per call.")
+    ] = EVENTS_PER_BATCH,
+    api_key_env: Annotated[str, typer.Option(help="Variable that holds the API key.")] = "",
+    tls: Annotated[bool, typer.Option("--tls", help="Speak TLS.")] = False,
+    tls_ca: Annotated[Path | None, typer.Option(help="PEM certificates to trust.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="PEM certificate of ours.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM key of that certificate.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Send the documents of a table, as a mapping file says. Killed or failed, run it again: it goes on."""
+    with _exit_status():
+        mapping = load_mapping(config)
+        pem = [_bytes(file) for file in (tls_ca, tls_certificate, tls_key)]
+        job = Job(
+            mapping=mapping,
+            paths={"main": path} | ({"returns": returns} if returns else {}),
+            target=Target(target, _api_key(api_key_env), tls or any(pem), *pem),
+            source=source or mapping.source,
+            book=book or mapping.book,
+            spool=spool,
+            batch=batch,
+        )
+        report = run_backfill(job, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        _show(report)
+    if not report.is_fine:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One backfill of tables: what, whence, where to."""
+
+    mapping: Mapping
+    paths: dict[FileName, Path]
+    target: Target
+    source: str
+    book: str
+    spool: Path
+    batch: int
+
+    def file(self, ending: str) -> Path:
+        """Returns a file of this source and book in the spool's folder."""
+        name = f"{self.source}@{self.book}" if self.book else self.source
+        return self.spool / f"{quote(name, safe='@')}{ending}"
+
+    def run(self) -> str:
+        """Returns what tells this run from others: the files, the mapping, source and book."""
+        files = [self.paths[name] for name in self.mapping.names() if name in self.paths]
+        said = (self.mapping.model_dump_json(), self.source, self.book)
+        return digest(files, *(each.encode() for each in said))
+
+
+def run_backfill(job: Job, *, quiet: bool) -> Report:
+    """Runs a backfill to its end and returns its figures.
+
+    Raises:
+        AdapterError: It could not run to its end; run it again to go on.
+    """
+    with (
+        Spool(job.file(".sqlite3")) as spool,
+        IntakeClient(job.target) as client,
+        closing(ErrorsFile(job.file(".errors.csv"))) as errors,
+        _progress(quiet) as progress,
+    ):
+        adapter = TableAdapter(job.mapping, job.paths, errors.add_row_error)
+        task = progress.add_task("", total=adapter.bytes_total)
+
+        def show() -> None:
+            said = f"{adapter.rows_read:,} rows, {adapter.documents.total():,} documents"
+            progress.update(task, completed=adapter.bytes_read, description=said)
+
+        to = Destination(client, job.source, job.book, job.batch)
+        backfill(adapter, spool, to, job.run(), show)
+        errors.add_refusals(spool.refusals())
+        report = Report(
+            adapter.rows_read, adapter.documents, errors.row_errors, spool.tallies(), errors.path
+        )
+        spool.finish()
+    return report
+
+
+@contextmanager
+def _exit_status() -> Iterator[None]:
+    """Turns what keeps the command from running into a sentence and exit status 2."""
+    try:
+        yield
+    except (AdapterError, OSError) as error:
+        complaints.print(f"could not run: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(COULD_NOT_RUN) from error
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+        console=complaints,
+        disable=quiet,
+    )
+
+
+def _show(report: Report) -> None:
+    console.print(report.to_table())
+    if not report.is_fine:
+        told = f"Row errors and refused events: {report.errors_file}"
+        console.print(told, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _api_key(variable: str) -> str:
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "")
+    if not key:
+        raise AdapterError(f"the variable {variable} holds no API key")
+    return key
+
+
+def _bytes(path: Path | None) -> bytes:
+    return path.read_bytes() if path else b""
+
+
+if __name__ == "__main__":
+    main()

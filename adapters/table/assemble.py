@@ -1,0 +1,77 @@
+"""Rows of one file to events. Pure: the same rows and mapping give the same events, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from adapters.table import mapping as m
+from adapters.table.cells import Cells
+from adapters.table.grouping import Claim, Document, Grouping, RowError
+from adapters.table.head import Assembler, DocumentInvalid
+from adapters.table.members import member_assembler
+from adapters.table.orders import order_assembler
+from adapters.table.reading import Row
+from adapters.table.returns import return_assembler
+from pointbook.v1 import events_pb2
+
+
+def events_of_rows(
+    mapping: m.Mapping, name: m.FileName, cells: Cells, rows: Iterable[Row], grouping: Grouping
+) -> Iterator[events_pb2.Event | RowError]:
+    """Yields an event for each document of a file, or what is wrong with it.
+
+    A document with one wrong row is held back whole: without the row its total would be wrong.
+
+    Args:
+        mapping: The mapping.
+        name: Which of the mapping's files it is.
+        cells: The file's header and format.
+        rows: The file's rows.
+        grouping: The run's grouping, shared by its files.
+
+    Raises:
+        MappingInvalid: The file lacks a column the mapping names.
+        AdapterError: See ``Grouping.documents``.
+    """
+    sections = [section for section in mapping.documents if section.file == name]
+    claims = [_claim(section, cells) for section in sections]
+    assemblers = [_assembler(section, mapping.money, cells) for section in sections]
+    documents = grouping.documents(cells.file, rows, claims, cells.form.rows_apart_max)
+    return _events(documents, assemblers)
+
+
+def _events(
+    documents: Iterable[Document | RowError], assemblers: Sequence[Assembler]
+) -> Iterator[events_pb2.Event | RowError]:
+    for document in documents:
+        if isinstance(document, RowError):
+            yield document
+        elif document.errors:
+            yield from document.errors
+        else:
+            try:
+                yield assemblers[document.section](document)
+            except DocumentInvalid as invalid:
+                yield from invalid.errors
+
+
+def _claim(section: m.Section, cells: Cells) -> Claim:
+    takes = cells.meets(section.when)
+    if isinstance(section, m.Ignored):
+        return Claim("", takes, lambda _: "")
+    return Claim(section.kind, takes, cells.document_id(section.id))
+
+
+def _assembler(section: m.Section, money: m.Money | None, cells: Cells) -> Assembler:
+    if isinstance(section, m.Ignored):
+        return _nothing
+    if isinstance(section, m.MemberRow):
+        return member_assembler(section, cells)
+    assert money is not None, "the mapping was checked"
+    if isinstance(section, m.Order):
+        return order_assembler(section, money, cells)
+    return return_assembler(section, money, cells)
+
+
+def _nothing(document: Document) -> events_pb2.Event:
+    raise AssertionError(f"{document.name}: ignored rows are no document")
