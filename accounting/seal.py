@@ -32,11 +32,10 @@ def canonical(entry: Entry) -> bytes:
     >>> canonical(Entry(256, FactKind.ACCRUED, day, day, 7, "S1", 1, 1, "erp", "SO-7", *accounts, 8000, 10000, 0))
     b'256|1|2026-11-23|2026-11-23|7|2:S1|1|1|3:erp|4:SO-7|7|1|8000|10000|0|||'
     """
-    second = (
-        f"{entry.debit_2:d}|{entry.credit_2:d}|{entry.amount_2_minor}"
-        if entry.debit_2 and entry.credit_2
-        else "||"
-    )
+    second = "||"
+    if entry.debit_2 is not None or entry.credit_2 is not None or entry.amount_2_minor is not None:
+        pair = (entry.debit_2, entry.credit_2, entry.amount_2_minor)
+        second = "|".join("" if one is None else str(int(one)) for one in pair)
     return (
         f"{entry.id}|{entry.kind:d}|{entry.business_on}|{entry.accounting_on}|{entry.member_id}"
         f"|{len(entry.store)}:{entry.store}|{entry.program_version}|{entry.policy:d}"

@@ -79,9 +79,12 @@ def backfill_csv(
     with _exit_status():
         mapping = load_mapping(config)
         pem = [_bytes(file) for file in (tls_ca, tls_certificate, tls_key)]
+        paths: dict[FileName, Path] = {"main": path}
+        if returns is not None:
+            paths["returns"] = returns
         job = Job(
             mapping=mapping,
-            paths={"main": path} | ({"returns": returns} if returns else {}),
+            paths=paths,
             target=Target(target, _api_key(api_key_env), tls or any(pem), *pem),
             source=source or mapping.source,
             book=book or mapping.book,

@@ -5,7 +5,8 @@ Exponents come from ISO 4217 (package ``iso4217``): 2 for CNY and EUR, 0 for JPY
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from typing import Literal
@@ -18,6 +19,9 @@ AMOUNT_MINOR_MAX = 10**15
 """Largest amount of one line or document, in minor units: ten trillion of a two-decimal currency."""
 
 NANO = 10**9
+
+DECIMAL_LENGTH_MAX = 28
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 Rounding = Literal["floor", "round", "ceil"]
 
@@ -74,18 +78,16 @@ def parse_amount(text: str, currency_code: str) -> int:
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Reads a finite decimal string without exponent.
+    """Reads a decimal string of at most 28 characters without exponent.
+
+    28 digits are what arithmetic with decimals keeps: what is longer would be rounded on the way, or overflow.
 
     Raises:
         Rejected: It is something else.
     """
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or "e" in text.lower() or "_" in text:
+    if len(text) > DECIMAL_LENGTH_MAX or not _DECIMAL.fullmatch(text):
         raise Rejected("NOT_A_DECIMAL", f"{text[:40]!r} is not a decimal number such as 12.50")
-    return value
+    return Decimal(text)
 
 
 def half_up(value: Fraction) -> int:

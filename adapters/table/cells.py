@@ -22,7 +22,7 @@ class Cells:
     """Readers for the cells of one file. Spaces around a cell are dropped.
 
     Raises:
-        MappingInvalid: From each method: the file has no such column.
+        MappingInvalid: From each method: the file has no such column, or a constant is no number.
     """
 
     file: str
@@ -50,8 +50,11 @@ class Cells:
     def number(self, cell: m.Cell) -> Number:
         """Returns a reader of decimals; constants are written with a point whatever the file does."""
         text = self.text(cell)
-        if not isinstance(cell, str):
-            return lambda row: number(text(row), ".", "")
+        if isinstance(cell, m.RowNumber):
+            return lambda row: Decimal(row.number)
+        if isinstance(cell, m.Constant):
+            constant = _constant(cell.constant)
+            return lambda row: constant
         decimal, thousands = self.form.decimal, self.form.thousands
 
         def read(row: Row) -> Decimal:
@@ -106,7 +109,14 @@ class Cells:
         tests = [test for condition in conditions for test in self._tests(condition)]
         if len(tests) == 1:
             return tests[0]
-        return lambda cells: all(test(cells) for test in tests)
+
+        def all_hold(cells: Sequence[str]) -> bool:
+            for test in tests:  # noqa: SIM110 - all() with a generator takes three times as long
+                if not test(cells):
+                    return False
+            return True
+
+        return all_hold
 
     def _tests(self, condition: m.Condition) -> list[Test]:
         index = self.index(condition.column)
@@ -124,3 +134,10 @@ class Cells:
             empty = condition.empty
             tests.append(lambda cells: (not cells[index].strip()) == empty)
         return tests
+
+
+def _constant(text: str) -> Decimal:
+    try:
+        return number(text, ".", "")
+    except CellInvalid as error:
+        raise m.MappingInvalid(f"constant {error}") from error

@@ -93,7 +93,7 @@ class FileFormat(_Strict):
     def _is_zone(cls, name: str) -> str:
         try:
             return ZoneInfo(name).key
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError(f"no time zone is called {name!r}") from None
 
     @model_validator(mode="after")

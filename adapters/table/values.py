@@ -54,6 +54,7 @@ def product_minor(quantity: Decimal, price: Decimal, exponent: int) -> int:
     return to_minor(_EXACT.multiply(quantity, price), exponent)
 
 
+@lru_cache(CACHED_VALUES_MAX)
 def to_minor(amount: Decimal, exponent: int) -> int:
     """Returns an amount in minor units of a currency with that many decimals (ISO 4217), rounded half up.
 

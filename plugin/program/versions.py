@@ -172,7 +172,7 @@ def compile_program(program: ProgramFile, version: int) -> Program:
     exponent(currency)
     try:
         zone = ZoneInfo(book.time_zone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Rejected(
             "TIME_ZONE_UNKNOWN", f"{book.time_zone!r} is no time zone", field="book.time_zone"
         ) from error

@@ -434,7 +434,7 @@ def _birthday(value: str) -> str:
         return ""
     month, dash, day = value.partition("-")
     days = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    ok = len(value) == 5 and dash and month.isdigit() and day.isdigit() and value.isascii()
+    ok = len(value) == 5 and len(month) == 2 and dash and month.isdigit() and day.isdigit() and value.isascii()
     if not (ok and 1 <= int(month) <= 12 and 1 <= int(day) <= days[int(month) - 1]):
         raise Rejected("BIRTHDAY_INVALID", "member.birthday must be MM-DD", "member.birthday")
     return value

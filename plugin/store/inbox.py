@@ -107,17 +107,13 @@ def is_waiting(connection: Connection, batch_id: int) -> bool:
 
 def read_batches(connection: Connection, batch_ids: Sequence[int]) -> list[InboxRow]:
     """Returns the events of batches in order of sequence: one range scan each."""
-    rows: list[InboxRow] = []
-    for batch_id in batch_ids:
-        rows += map(
-            InboxRow._make,
-            cursor(connection).execute(
-                "SELECT seq, book_id, source, event_id, payload FROM inbox"
-                " WHERE seq BETWEEN %s AND %s ORDER BY seq",
-                batch_range(batch_id),
-            ),
-        )
-    return rows
+    found = cursor(connection).execute(
+        "SELECT i.seq, i.book_id, i.source, i.event_id, i.payload"
+        " FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (first, last)"
+        " JOIN inbox i ON i.seq BETWEEN wanted.first AND wanted.last ORDER BY i.seq",
+        literals([batch_range(batch_id) for batch_id in batch_ids], "ii"),
+    )
+    return list(map(InboxRow._make, found))
 
 
 def read_events(connection: Connection, seqs: Sequence[int]) -> list[InboxRow]:

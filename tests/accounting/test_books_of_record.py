@@ -75,8 +75,8 @@ def test_closing_asserts_the_balances_exactly(shop: Any, books: Path) -> None:
     shop.earn(1, date(2026, 12, 1), order="SO-2")
     LedgerWriter(shop.engine, shop.book, books).write()
     text = (books / "2026/11/close.beancount").read_text()
-    assert "2026-12-01 balance Liabilities:Loyalty:Points               -80.00 ~ 0 CNY\n" in text
-    assert "2026-12-01 balance Liabilities:Loyalty:Units                -10000 ~ 0 PTS\n" in text
+    assert "2026-12-01 balance Liabilities:Loyalty:Points              -80.00 ~ 0 CNY\n" in text
+    assert "2026-12-01 balance Liabilities:Loyalty:Units               -10000 ~ 0 PTS\n" in text
     assert 'include "2026/11/close.beancount"' in (books / "index.beancount").read_text()
     assert check_ledger(books / "main.beancount").holds
 

@@ -63,7 +63,7 @@ BAD = {
         "Note is not what we write",
     ),
     "another currency": (GOOD.replace("CNY", "USD"), "Invalid currency USD"),
-    "an account that is not open": (GOOD.replace("Marketing:Points", "Other"), "inactive account"),
+    "an account that is not open": (GOOD.replace("Marketing:Points", "Other"), "unknown account"),
     "text": (GOOD + "hello\n", "Invalid token|syntax error"),
     "an assertion that fails": (
         GOOD + "2026-12-01 balance Liabilities:Loyalty:Points -80.01 ~ 0 CNY\n",

@@ -1,0 +1,5 @@
+"""``python -m adapters`` is ``pointbook-adapter``."""
+
+from adapters.cli import main
+
+main()
