@@ -130,6 +130,7 @@ def run_backfill(job: Job, *, quiet: bool) -> Report:
     Raises:
         AdapterError: It could not run to its end; run it again to go on.
     """
+    run = job.run()  # before the spool, so that a file that is missing leaves nothing behind
     with (
         Spool(job.file(".sqlite3")) as spool,
         IntakeClient(job.target) as client,
@@ -144,7 +145,7 @@ def run_backfill(job: Job, *, quiet: bool) -> Report:
             progress.update(task, completed=adapter.bytes_read, description=said)
 
         to = Destination(client, job.source, job.book, job.batch)
-        backfill(adapter, spool, to, job.run(), show)
+        backfill(adapter, spool, to, run, show)
         errors.add_refusals(spool.refusals())
         report = Report(
             adapter.rows_read, adapter.documents, errors.row_errors, spool.tallies(), errors.path

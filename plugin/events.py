@@ -251,7 +251,14 @@ def member_key(way: str, value: str, source: str) -> str:
     'external_id:odoo-cn:10042'
     >>> member_key("phone", "+8613800000000", "odoo-cn")
     'phone:+8613800000000'
+
+    A colon in a source is escaped, so that source ``a:b`` with id ``c`` is not source ``a`` with id ``b:c``.
+
+    >>> member_key("external_id", "c", "a:b")
+    'external_id:a%3Ab:c'
     """
+    if ":" in source or "%" in source:
+        source = source.replace("%", "%25").replace(":", "%3A")
     return f"{way}:{source}:{value}" if way == "external_id" else f"{way}:{value}"
 
 

@@ -14,7 +14,7 @@ from adapters.table.reading import Row
 from adapters.table.values import CellInvalid
 from pointbook.v1 import events_pb2
 
-LINES_MAX = 1_000  # of one document on the wire
+LINES_MAX = 5_000  # of one document on the wire
 ERRORS_PER_DOCUMENT_MAX = 100
 VERSION_DIGITS_MAX = 18
 

@@ -192,7 +192,6 @@ class Order(_Document):
     store: Cell = Constant(constant="")
     channel: Cell = Constant(constant="")
     line: OrderLine
-    long_documents: Literal["error", "fold"] = "error"
 
 
 class Return(_Document):

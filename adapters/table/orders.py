@@ -28,8 +28,6 @@ from adapters.table.values import (
 )
 from pointbook.v1 import events_pb2
 
-REST = "rest"
-
 STATUSES: dict[str, events_pb2.OrderStatus] = {
     "draft": events_pb2.ORDER_STATUS_DRAFT,
     "confirmed": events_pb2.ORDER_STATUS_CONFIRMED,
@@ -48,7 +46,7 @@ def order_assembler(section: m.Order, money: m.Money, cells: Cells) -> Assembler
         texts, at = head.read(document, problems)
         decimals = exponent(money, texts["currency"], document, problems)
         rate = _rate(texts.get("rate", ""), cells, document, problems)
-        lines = _lines(line, decimals, section, document, problems)
+        lines = _lines(line, decimals, document, problems)
         status = _status(section, texts, lines, document, problems)
         problems.stop_if_any()
         version = int(texts["version"])
@@ -70,26 +68,6 @@ def order_assembler(section: m.Order, money: m.Money, cells: Cells) -> Assembler
         return events_pb2.Event(event_id=event_id(document, version), order=order)
 
     return assemble
-
-
-def fold(lines: Sequence[events_pb2.OrderLine]) -> list[events_pb2.OrderLine]:
-    """Returns at most 1,000 lines: those from the 1,000th on become one, ``rest``, with their sums.
-
-    Raises:
-        CellInvalid: One of them is a gift, which must stay a line of its own to earn nothing.
-    """
-    if len(lines) <= LINES_MAX:
-        return list(lines)
-    kept, folded = lines[: LINES_MAX - 1], lines[LINES_MAX - 1 :]
-    if any(line.is_gift for line in folded):
-        raise CellInvalid(f"has more than {LINES_MAX} lines, and gifts among those to be folded")
-    rest = events_pb2.OrderLine(
-        line_id=REST,
-        quantity="1",
-        amount_minor=sum(line.amount_minor for line in folded),
-        tax_minor=sum(line.tax_minor for line in folded),
-    )
-    return [*kept, rest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +119,7 @@ def _parts(section: m.Order, money: m.Money) -> dict[str, m.Cell]:
 
 
 def _lines(
-    reader: _LineReader, decimals: int, section: m.Order, document: Document, problems: Problems
+    reader: _LineReader, decimals: int, document: Document, problems: Problems
 ) -> list[events_pb2.OrderLine]:
     lines = []
     for row in document.rows:
@@ -149,17 +127,9 @@ def _lines(
             lines.append(reader.read(row, decimals))
         except CellInvalid as error:
             problems.add(row, str(error))
-    if len(lines) <= LINES_MAX:
-        return lines
-    try:
-        if section.long_documents == "fold":
-            return fold(lines)
-        raise CellInvalid(
-            f"has {len(lines)} lines, at most {LINES_MAX} are taken: see long_documents"
-        )
-    except CellInvalid as error:
-        problems.add(document.rows[0], str(error))
-        return []
+    if len(lines) > LINES_MAX:
+        problems.add(document.rows[0], f"has {len(lines)} lines, at most {LINES_MAX} are taken")
+    return lines
 
 
 def _status(

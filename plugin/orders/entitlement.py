@@ -83,7 +83,10 @@ def entitlement(documents: Documents, program: Program, tier: str) -> list[Step]
 def differences(
     target: Sequence[Step], posted: Posted, corrected_at: int
 ) -> list[Movement]:
-    """Returns what must be posted so that posted becomes target.
+    """Returns what must be posted so that posted becomes target: what is given first, then what is taken.
+
+    In that order the order's own points always cover what is taken from it, and no other order's points are touched on the
+    way: cancelling an order of 100 of which 50 came back gives the 50 again and takes 100.
 
     Args:
         target: What each document is worth now.
@@ -101,6 +104,7 @@ def differences(
     for cause, before in posted.items():
         if before and cause not in kept:
             movements.append(_movement(cause, -before, corrected_at, (("correction", -before),)))
+    movements.sort(key=_takes)
     return movements
 
 
@@ -185,6 +189,10 @@ def _earned(
         ordered_on=business_date(order.ordered_at, program.time_zone),
     )
     return earn(program.rules, context, lines, program.rounding, program.cap_per_order)
+
+
+def _takes(movement: Movement) -> bool:
+    return movement.points < 0
 
 
 def _movement(

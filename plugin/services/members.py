@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import grpc
@@ -14,12 +14,14 @@ from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
 from plugin.services.messages import fact_message
 from plugin.services.paging import page_after, page_size, page_token
-from plugin.services.wire import require_id, to_member_key
+from plugin.services.wire import require_id, to_instant, to_member_key
 from plugin.store.books import Book, choose_book, load_programs
 from plugin.store.lookup import balance, find_member, list_facts
 from plugin.store.members import read_tiers
 from plugin.store.tables import member
 from pointbook.v1 import events_pb2, members_pb2, members_pb2_grpc
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemberService(members_pb2_grpc.MemberServiceServicer):
@@ -46,7 +48,9 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
         self, request: members_pb2.GetBalanceRequest, context: grpc.ServicerContext
     ) -> members_pb2.GetBalanceResponse:
         """Returns what a member can spend, what is pending, owed and about to expire."""
-        as_of = request.as_of.ToDatetime(UTC) if request.HasField("as_of") else datetime.now(UTC)
+        as_of = datetime.now(UTC)
+        if request.HasField("as_of"):
+            as_of = EPOCH + timedelta(microseconds=to_instant(request.as_of, "as_of"))
         with self._engine.connect() as connection:
             book, member_id = self._select(connection, request.selector)
             today = as_of.astimezone(ZoneInfo(book.time_zone)).date()

@@ -109,6 +109,15 @@ def to_member_key(ref: events_pb2.MemberRef, source: str, path: str) -> str:
     return member_key(way, value, source)
 
 
+def to_instant(value: Timestamp, path: str) -> int:
+    """Returns an instant that is set as microseconds since 1970.
+
+    Raises:
+        Rejected: It lies outside of the years 1970 to 2999.
+    """
+    return _instant(value, True, path)
+
+
 def _order(message: events_pb2.Order, source: str, book_currency: str) -> Order:
     lines = message.lines
     _at_most(lines, LINES_MAX, "order.lines")

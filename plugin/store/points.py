@@ -42,21 +42,21 @@ def read_lots(connection: Connection, lot_ids: Iterable[int]) -> list[Lot]:
 
 
 def read_lots_for(
-    connection: Connection, needs: Sequence[tuple[int, int]], on: date
+    connection: Connection, needs: Sequence[tuple[int, int, date]]
 ) -> list[Lot]:
-    """Returns, for each (member, points), open lots in order of consumption until the points are covered.
+    """Returns, for each (member, points, day), lots usable that day in order of consumption until the points are covered.
 
-    Only what is needed is read: a busy member has thousands of open lots. Lots expired before ``on`` are left out.
+    Only what is needed is read: a busy member has thousands of open lots. A lot that several needs want comes several times.
     """
     if not needs:
         return []
     rows = cursor(connection).execute(
         f"SELECT {_LOT_COLUMNS} FROM (SELECT l.*, w.points AS wanted, sum(l.remaining) OVER"
-        " (PARTITION BY l.member_id ORDER BY l.expires_on NULLS LAST, l.available_at, l.id) - l.remaining AS before"
-        " FROM unnest(%s::bigint[], %s::bigint[]) AS w (member_id, points)"
+        " (PARTITION BY l.member_id, w.day ORDER BY l.expires_on NULLS LAST, l.available_at, l.id) - l.remaining AS before"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS w (member_id, points, day)"
         " JOIN lot l ON l.member_id = w.member_id AND l.is_open"
-        " WHERE l.expires_on IS NULL OR l.expires_on >= %s) AS l WHERE before < wanted",
-        (*literals(needs, "ii"), on),
+        " WHERE l.expires_on IS NULL OR l.expires_on >= w.day) AS l WHERE before < wanted",
+        literals([(member_id, points, day.isoformat()) for member_id, points, day in needs], "iit"),
     )
     return [Lot(*row) for row in rows]
 

@@ -193,7 +193,9 @@ def _decide(
         state = case.state
         state.program_version = case.program.version
         if case.member_id is not None:
-            history = tiers.get(case.member_id) or locked[case.member_id].tiers
+            history = tiers.get(case.member_id)
+            if history is None:  # A record without tiers takes them away; no record leaves them.
+                history = locked[case.member_id].tiers
             first = case.program.first_tier
             at = case.documents.order.ordered_at
             case.tier = tier_at(history, at, first) if history else first
@@ -211,7 +213,7 @@ def _wallets(
     wallets: dict[int, Wallet] = {}
     own: set[int] = set()
     taken: dict[int, int] = {}
-    earliest: date | None = None
+    days: set[tuple[int, date]] = set()
     for case, owned in decided:
         for member_id, movement in owned:
             if member_id not in wallets:
@@ -221,17 +223,30 @@ def _wallets(
                 own.update(case.state.lot_ids)
                 taken[member_id] = taken.get(member_id, 0) - movement.points
                 on = business_date(movement.business_at, case.program.time_zone)
-                earliest = on if earliest is None else min(earliest, on)
-    if earliest is None:
+                days.add((member_id, on))
+    if not days:
         return wallets
     _add_lots(wallets, store_points.read_lots(connection, own))
-    short = [
-        (member_id, points)
-        for member_id, points in taken.items()
-        if points > sum(lot.remaining for lot in wallets[member_id].lots.values())
-    ]
-    _add_lots(wallets, store_points.read_lots_for(connection, short, earliest))
+    short = _short_of_own(decided, wallets)
+    needs = [(member_id, taken[member_id], on) for member_id, on in sorted(days) if member_id in short]
+    _add_lots(wallets, store_points.read_lots_for(connection, needs))
     return wallets
+
+
+def _short_of_own(decided: Sequence[Decided], wallets: Mapping[int, Wallet]) -> set[int]:
+    """Returns members one of whose orders may be taken more from than it has: other lots are needed."""
+    short: set[int] = set()
+    for case, owned in decided:
+        left: dict[int, int] = {}
+        for member_id, movement in owned:
+            wallet = wallets[member_id]
+            if member_id not in left:
+                lots = [wallet.lots[one] for one in case.state.lot_ids if one in wallet.lots]
+                left[member_id] = sum(lot.remaining for lot in lots)
+            if movement.points < 0 or not wallet.debt:  # What cures a debt opens no lot.
+                left[member_id] += movement.points
+        short.update(member_id for member_id, points in left.items() if points < 0)
+    return short
 
 
 def _add_lots(wallets: Mapping[int, Wallet], lots: Iterable[Lot]) -> None:
