@@ -133,7 +133,9 @@ def post(
     return Posting(fact, change.uses)
 
 
-def expire(wallet: Wallet, lot_id: int, fact_id: int, midnight_after: Callable[[date], int]) -> Posting:
+def expire(
+    wallet: Wallet, lot_id: int, fact_id: int, midnight_after: Callable[[date], int]
+) -> Posting:
     """Expires what remains of a lot; the business time is the first instant after its last day.
 
     Args:

@@ -184,7 +184,9 @@ class Stock(msgspec.Struct, frozen=True, omit_defaults=True, tag="stock"):
     value_minor: int | None = None
 
 
-class RedemptionShipment(msgspec.Struct, frozen=True, omit_defaults=True, tag="redemption_shipment"):
+class RedemptionShipment(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag="redemption_shipment"
+):
     """A redemption order that left the warehouse."""
 
     id: str

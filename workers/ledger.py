@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from accounting.chart import chart_names
 from accounting.ledger import LedgerWriter
@@ -30,16 +31,31 @@ def write_ledgers_until(
         try:
             with engine.connect() as connection:
                 books = list_books(connection)
-            for book in books:
-                if book.id not in writers:
-                    folder = settings.books_dir / book.code
-                    writers[book.id] = LedgerWriter(engine, book, folder, names)
-                if book.id not in corrupt:
-                    writers[book.id].write()
-        except Corrupt as error:
-            corrupt.add(book.id)
-            logger.critical("ledger of book %s stops: %s: %s", book.code, error.reason, error.message)
-        except Exception as error:
-            logger.warning("ledger: %s: %s; trying again", type(error).__name__, error)
+        except DBAPIError as error:
+            logger.warning(
+                "ledger: the database is away (%s); trying again", type(error.orig).__name__
+            )
+            books = []
+        for book in books:
+            if book.id not in writers:
+                writers[book.id] = LedgerWriter(engine, book, settings.books_dir / book.code, names)
+            if book.id not in corrupt and not _write(writers[book.id]):
+                corrupt.add(book.id)
         if stopped(settings.ledger_every_seconds):
             return
+
+
+def _write(writer: LedgerWriter) -> bool:
+    """Writes one book; tells whether it may go on: not once its books differ."""
+    try:
+        writer.write()
+    except Corrupt as error:
+        logger.critical(
+            "ledger of book %s stops: %s: %s", writer.book.code, error.reason, error.message
+        )
+        return False
+    except Exception as error:
+        logger.warning(
+            "ledger of book %s: %s: %s; trying again", writer.book.code, type(error).__name__, error
+        )
+    return True

@@ -134,7 +134,8 @@ def send_retries(engine: Engine, actors: Actors, book_id: int, seqs: list[int]) 
         actors.retry_events.send(chosen)
     except Exception as error:
         raise Unavailable(
-            "BROKER_UNAVAILABLE", f"the broker cannot be reached ({type(error).__name__}); try again"
+            "BROKER_UNAVAILABLE",
+            f"the broker cannot be reached ({type(error).__name__}); try again",
         ) from error
     return len(chosen)
 
@@ -146,7 +147,11 @@ def discard_parked(engine: Engine, seq: int, reason: str) -> None:
         Rejected: There is no open parked event of that sequence, or no reason.
     """
     if not 1 <= len(reason) <= REASON_LENGTH_MAX or "\x00" in reason:
-        raise Rejected("REASON_REQUIRED", f"a reason of 1 to {REASON_LENGTH_MAX} characters is required", "reason")
+        raise Rejected(
+            "REASON_REQUIRED",
+            f"a reason of 1 to {REASON_LENGTH_MAX} characters is required",
+            "reason",
+        )
     with engine.begin() as connection:
         if not parked.discard(connection, seq, reason):
             raise Rejected("PARKED_NOT_FOUND", f"no event {seq} is parked", "sequence")

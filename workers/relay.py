@@ -38,7 +38,12 @@ def relay_once(engine: Engine, actors: Actors, older_than_seconds: float) -> int
     if released:
         actors.retry_events.send(released)
     if newest or released:
-        logger.info("relay: %s batches in %s lanes, %s parked events", len(waiting), len(newest), len(released))
+        logger.info(
+            "relay: %s batches in %s lanes, %s parked events",
+            len(waiting),
+            len(newest),
+            len(released),
+        )
     return len(newest) + bool(released)
 
 

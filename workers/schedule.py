@@ -40,7 +40,9 @@ def run_schedule(
         try:
             _lead(engine, actors, settings, stopped)
         except OperationalError as error:
-            logger.warning("schedule: the database is away (%s); trying again", type(error.orig).__name__)
+            logger.warning(
+                "schedule: the database is away (%s); trying again", type(error.orig).__name__
+            )
 
 
 def _lead(
@@ -65,7 +67,10 @@ def add_jobs(
     """Adds every job: what runs when, in plain sight."""
     every = settings.relay_every_seconds
     scheduler.add_job(
-        relay_once, IntervalTrigger(seconds=every), (engine, actors, settings.relay_after_seconds), id="relay"
+        relay_once,
+        IntervalTrigger(seconds=every),
+        (engine, actors, settings.relay_after_seconds),
+        id="relay",
     )
     scheduler.add_job(_partitions, IntervalTrigger(hours=6), (engine,), id="partitions")
     scheduler.add_job(
@@ -87,7 +92,9 @@ def add_expiry_jobs(scheduler: BackgroundScheduler, engine: Engine, settings: Se
         if scheduler.get_job(job_id) is None:
             zone = ZoneInfo(book.time_zone)
             trigger = CronTrigger(hour=int(hour), minute=int(minute), timezone=zone)
-            scheduler.add_job(expire_today, trigger, (engine, book.id, zone), id=job_id, misfire_grace_time=43_200)
+            scheduler.add_job(
+                expire_today, trigger, (engine, book.id, zone), id=job_id, misfire_grace_time=43_200
+            )
 
 
 def expire_today(engine: Engine, book_id: int, zone: ZoneInfo) -> int:
@@ -109,7 +116,9 @@ def _leadership(engine: Engine) -> Iterator[Connection | None]:
     The connection is closed for good at the end, which releases the lock, also when it broke meanwhile.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        leads = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar()
+        leads = connection.execute(
+            text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}
+        ).scalar()
         try:
             yield connection if leads else None
         finally:

@@ -77,7 +77,10 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
     collector = Collector(engine, publisher.publish)
     server = grpc.server(
         ThreadPoolExecutor(settings.server_threads, thread_name_prefix="grpc"),
-        interceptors=[*([KeyInterceptor(settings)] if settings.api_keys else []), ErrorInterceptor()],
+        interceptors=[
+            *([KeyInterceptor(settings)] if settings.api_keys else []),
+            ErrorInterceptor(),
+        ],
         maximum_concurrent_rpcs=settings.calls_waiting_max,
         options=[
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
@@ -119,7 +122,8 @@ class KeyInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
 
 def _refuse(request: Any, context: grpc.ServicerContext) -> Any:
     context.abort(
-        grpc.StatusCode.UNAUTHENTICATED, "send a known API key as metadata: authorization: Bearer <key>"
+        grpc.StatusCode.UNAUTHENTICATED,
+        "send a known API key as metadata: authorization: Bearer <key>",
     )
 
 

@@ -28,7 +28,8 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL, postgresql://user:password@host/database; embedded when unset"
+        default=None,
+        description="PostgreSQL, postgresql://user:password@host/database; embedded when unset",
     )
     broker_url: SecretStr | None = Field(
         default=None, description="RabbitMQ, amqp://user:password@host/vhost; in-process when unset"
@@ -36,9 +37,12 @@ class Settings(BaseSettings):
     queue_prefix: str = Field(default="pointbook", pattern=r"^[a-z0-9_-]{1,64}$")
     queue_type: Literal["quorum", "classic"] = "quorum"
     data_dir: Path = Path("pointbook-data")
-    ledger_dir: Path | None = Field(default=None, description="folder of the ledgers; DATA_DIR/books when unset")
+    ledger_dir: Path | None = Field(
+        default=None, description="folder of the ledgers; DATA_DIR/books when unset"
+    )
     accounts: dict[str, str] = Field(
-        default_factory=dict, description="account names by role, such as points = 'Liabilities:2241-Points'"
+        default_factory=dict,
+        description="account names by role, such as points = 'Liabilities:2241-Points'",
     )
 
     listen: str = Field(default="127.0.0.1:50051", description="host:port the server listens on")
@@ -46,7 +50,9 @@ class Settings(BaseSettings):
     calls_waiting_max: int = Field(default=256, ge=1, le=100_000)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    tls_client_ca: Path | None = Field(default=None, description="set: clients must show a certificate (mTLS)")
+    tls_client_ca: Path | None = Field(
+        default=None, description="set: clients must show a certificate (mTLS)"
+    )
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description="client name to API key; empty: no key asked for"
     )
@@ -55,11 +61,15 @@ class Settings(BaseSettings):
     lanes: int = Field(default=4, ge=1, le=256, description="never lower it while batches wait")
     work_processes: int = Field(default=2, ge=1, le=64)
     work_threads: int = Field(default=4, ge=1, le=64)
-    apply_events_max: int = Field(default=2_000, ge=1, le=20_000, description="events in one transaction")
+    apply_events_max: int = Field(
+        default=2_000, ge=1, le=20_000, description="events in one transaction"
+    )
     relay_after_seconds: float = Field(default=5.0, gt=0)
     relay_every_seconds: float = Field(default=2.0, gt=0)
     ledger_every_seconds: float = Field(default=5.0, gt=0)
-    expire_at: str = Field(default="00:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="book's local time")
+    expire_at: str = Field(
+        default="00:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="book's local time"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
@@ -104,7 +114,8 @@ def load_settings(**given: object) -> Settings:
     ]
     if unknown:
         raise Rejected(
-            "SETTING_UNKNOWN", f"{', '.join(sorted(unknown))}: there is no such setting; see docs/operations.md"
+            "SETTING_UNKNOWN",
+            f"{', '.join(sorted(unknown))}: there is no such setting; see docs/operations.md",
         )
     try:
         return Settings(**{key: value for key, value in given.items() if value is not None})  # type: ignore[arg-type]

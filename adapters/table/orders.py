@@ -39,13 +39,15 @@ STATUSES: dict[str, events_pb2.OrderStatus] = {
 def order_assembler(section: m.Order, money: m.Money, cells: Cells) -> Assembler:
     """Returns the function that makes orders of a file's documents."""
     parts = _parts(section, money)
+    # A constant is written with a point, whatever the file does.
+    rate_form = cells.form if isinstance(money.rate_to_book, str) else m.FileFormat()
     head, line = Head.of(section, cells, parts), _LineReader.of(section.line, cells)
 
     def assemble(document: Document) -> events_pb2.Event:
         problems = Problems(cells.file, document)
         texts, at = head.read(document, problems)
         decimals = exponent(money, texts["currency"], document, problems)
-        rate = _rate(texts.get("rate", ""), cells, document, problems)
+        rate = _rate(texts.get("rate", ""), rate_form, document, problems)
         lines = _lines(line, decimals, document, problems)
         status = _status(section, texts, lines, document, problems)
         problems.stop_if_any()
@@ -150,11 +152,11 @@ def _status(
     return status
 
 
-def _rate(text: str, cells: Cells, document: Document, problems: Problems) -> str:
+def _rate(text: str, form: m.FileFormat, document: Document, problems: Problems) -> str:
     if not text:
         return ""
     try:
-        value = number(text, cells.form.decimal, cells.form.thousands)
+        value = number(text, form.decimal, form.thousands)
         return decimal_text(value, RATE_DECIMALS_MAX)
     except CellInvalid as error:
         problems.add(document.rows[0], f"rate_to_book: {error}")

@@ -75,14 +75,14 @@ def entitlement(documents: Documents, program: Program, tier: str) -> list[Step]
         return []
     returns = [r for r in documents.returns if r.status == DocumentStatus.DONE]
     if program.trigger != "shipped" and not returns:
-        earned = _earned(order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED))
+        earned = _earned(
+            order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED)
+        )
         return [Step(ORDER, earned.points, order.ordered_at, earned.by_rule)]
     return _along_the_time_line(order, documents.shipments, returns, program, tier)
 
 
-def differences(
-    target: Sequence[Step], posted: Posted, corrected_at: int
-) -> list[Movement]:
+def differences(target: Sequence[Step], posted: Posted, corrected_at: int) -> list[Movement]:
     """Returns what must be posted so that posted becomes target: what is given first, then what is taken.
 
     In that order the order's own points always cover what is taken from it, and no other order's points are touched on the
@@ -97,7 +97,11 @@ def differences(
     for step in target:
         before = posted.get(step.cause, 0)
         if step.points != before:
-            at = step.business_at if step.cause not in posted else max(corrected_at, step.business_at)
+            at = (
+                step.business_at
+                if step.cause not in posted
+                else max(corrected_at, step.business_at)
+            )
             rules = step.rules if before == 0 else (("correction", step.points - before),)
             movements.append(_movement(step.cause, step.points - before, at, rules))
     kept = {step.cause for step in target}
@@ -141,7 +145,9 @@ def _along_the_time_line(
     returned: list[Return] = []
     points = 0
     if program.trigger != "shipped":
-        earned = _earned(order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED))
+        earned = _earned(
+            order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED)
+        )
         steps.append(Step(ORDER, earned.points, order.ordered_at, earned.by_rule))
         points = earned.points
         shipments = ()
@@ -177,9 +183,7 @@ def _time_line(
     return [(at, cause, document) for at, _, cause, document in points]
 
 
-def _earned(
-    order: Order, program: Program, tier: str, lines: list[EligibleLine]
-) -> Earned:
+def _earned(order: Order, program: Program, tier: str, lines: list[EligibleLine]) -> Earned:
     context = OrderContext(
         store=order.store,
         channel=order.channel,
@@ -195,9 +199,7 @@ def _takes(movement: Movement) -> bool:
     return movement.points < 0
 
 
-def _movement(
-    cause: str, points: int, at: int, rules: tuple[tuple[str, int], ...]
-) -> Movement:
+def _movement(cause: str, points: int, at: int, rules: tuple[tuple[str, int], ...]) -> Movement:
     gains = points > 0
     if cause.startswith("return:"):
         kind = FactKind.CLAWBACK_REVERSED if gains else FactKind.CLAWED_BACK

@@ -120,9 +120,7 @@ def _compile_field(key: str, value: object, currency_code: str) -> Condition:
     return Condition(lambda order, line: read(order, line) in wanted, asks_lines)
 
 
-def _compare(
-    key: str, read: _Reader, table: Mapping[str, object], currency_code: str
-) -> Predicate:
+def _compare(key: str, read: _Reader, table: Mapping[str, object], currency_code: str) -> Predicate:
     unknown = table.keys() - _COMPARISONS.keys()
     if unknown or not table:
         raise Rejected(
@@ -137,7 +135,7 @@ def _compare(
 def _value(key: str, value: object, currency_code: str) -> Value:
     if key == "order.total":
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise Rejected("CONDITION_VALUE", f"{key} compares with an amount such as \"50.00\"")
+            raise Rejected("CONDITION_VALUE", f'{key} compares with an amount such as "50.00"')
         return parse_amount(str(value), currency_code)
     if key in ("calendar.month", "calendar.day"):
         if isinstance(value, bool) or not isinstance(value, int):

@@ -232,7 +232,9 @@ def _compile_rules(program: ProgramFile) -> tuple[Rule, ...]:
 def _compile_rule(section: RuleSection, currency_code: str) -> Rule:
     effect = section.effect
     condition = compile_condition(section.when, currency_code)
-    wanted = {"per_amount": {"points", "per"}, "multiplier": {"factor"}}.get(effect.kind, {"points"})
+    wanted = {"per_amount": {"points", "per"}, "multiplier": {"factor"}}.get(
+        effect.kind, {"points"}
+    )
     given = effect.model_fields_set - {"kind"}
     if given != wanted:
         raise Rejected(
@@ -242,7 +244,8 @@ def _compile_rule(section: RuleSection, currency_code: str) -> Rule:
         )
     if effect.kind == "multiplier" and condition.asks_lines:
         raise Rejected(
-            "MULTIPLIER_BY_LINE", "a multiplier works on the whole order; its condition may not ask line.*"
+            "MULTIPLIER_BY_LINE",
+            "a multiplier works on the whole order; its condition may not ask line.*",
         )
     return Rule(
         id=section.id,

@@ -64,10 +64,13 @@ class Collector:
         submission = _Submission(events)
         with self._changed:
             if self._stopping:
-                raise Unavailable("SERVER_STOPPING", "the server is stopping; send again to another or later")
+                raise Unavailable(
+                    "SERVER_STOPPING", "the server is stopping; send again to another or later"
+                )
             if self._waiting_events + len(events) > WAITING_EVENTS_MAX:
                 raise Rejected(
-                    "TOO_MANY_WAITING", f"more than {WAITING_EVENTS_MAX} events wait for the database; slow down"
+                    "TOO_MANY_WAITING",
+                    f"more than {WAITING_EVENTS_MAX} events wait for the database; slow down",
                 )
             self._waiting.append(submission)
             self._waiting_events += len(events)
@@ -94,7 +97,9 @@ class Collector:
                 self._changed.wait()
             group: list[_Submission] = []
             size = 0
-            while self._waiting and (not group or size + len(self._waiting[0].events) <= GROUP_EVENTS_MAX):
+            while self._waiting and (
+                not group or size + len(self._waiting[0].events) <= GROUP_EVENTS_MAX
+            ):
                 submission = self._waiting.popleft()
                 size += len(submission.events)
                 group.append(submission)

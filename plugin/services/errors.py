@@ -65,9 +65,14 @@ def of_database(error: DBAPIError | psycopg.Error) -> PointbookError:
     cause = error.orig if isinstance(error, DBAPIError) else error
     kind = type(cause).__name__
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        return Unavailable("DATABASE_UNAVAILABLE", f"the database cannot be reached now ({kind}); try again")
+        return Unavailable(
+            "DATABASE_UNAVAILABLE", f"the database cannot be reached now ({kind}); try again"
+        )
     logger.error("the database refused a statement", exc_info=error)
-    return PointbookError("DATABASE_REFUSED", f"the database refused a statement ({kind}); the operator's log says why")
+    return PointbookError(
+        "DATABASE_REFUSED",
+        f"the database refused a statement ({kind}); the operator's log says why",
+    )
 
 
 class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
@@ -84,16 +89,22 @@ class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
             return None
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                _answering(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+                _answering(handler.unary_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                _streaming(handler.stream_stream), handler.request_deserializer, handler.response_serializer
+                _streaming(handler.stream_stream),
+                handler.request_deserializer,
+                handler.response_serializer,
             )
         return handler
 
 
-def _answering(method: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+def _answering(
+    method: Callable[[Any, grpc.ServicerContext], Any],
+) -> Callable[[Any, grpc.ServicerContext], Any]:
     def call(request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return method(request, context)
@@ -115,6 +126,8 @@ def _streaming(
     return call
 
 
-def _abort(context: grpc.ServicerContext, error: PointbookError | DBAPIError | psycopg.Error) -> None:
+def _abort(
+    context: grpc.ServicerContext, error: PointbookError | DBAPIError | psycopg.Error
+) -> None:
     ours = error if isinstance(error, PointbookError) else of_database(error)
     context.abort_with_status(rpc_status.to_status(to_status(ours)))

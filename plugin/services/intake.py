@@ -81,7 +81,10 @@ class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
         ahead: queue.Queue[_Ahead] = queue.Queue(STREAM_REQUESTS_AHEAD)
         ended = threading.Event()
         reader = threading.Thread(
-            target=self._read_ahead, args=(request_iterator, ahead, ended), name="stream", daemon=True
+            target=self._read_ahead,
+            args=(request_iterator, ahead, ended),
+            name="stream",
+            daemon=True,
         )
         reader.start()
         try:
@@ -170,9 +173,12 @@ class IntakeService(intake_pb2_grpc.IntakeServiceServicer):
         first = self._first_statuses(recorded)
         rest = iter(zip(pending.event_ids, recorded, strict=True))
         results = [
-            result if result is not None else _result(*next(rest), first) for result in pending.results
+            result if result is not None else _result(*next(rest), first)
+            for result in pending.results
         ]
-        return intake_pb2.RecordEventsResponse(results=results, correlation_id=request.correlation_id)
+        return intake_pb2.RecordEventsResponse(
+            results=results, correlation_id=request.correlation_id
+        )
 
     def _first_statuses(self, recorded: Sequence[Recorded]) -> dict[int, int]:
         """Reads where the first ones of duplicates are now."""

@@ -116,9 +116,7 @@ def _summary(connection: Connection, book: Book, member_id: int) -> members_pb2.
     return message
 
 
-def _tiers(
-    connection: Connection, book: Book, member_id: int, at: datetime
-) -> tuple[str, str]:
+def _tiers(connection: Connection, book: Book, member_id: int, at: datetime) -> tuple[str, str]:
     """Returns the tier at an instant and the one above it."""
     instant = int(at.timestamp()) * 1_000_000
     program: Program | None = effective_program(load_programs(connection, book.id), instant)

@@ -37,5 +37,7 @@ def page_after(token: str) -> int:
     except ValueError:
         after = -1
     if not 0 <= after < 2**63:
-        raise Rejected("PAGE_TOKEN_INVALID", "page_token is not one that this service returned", "page_token")
+        raise Rejected(
+            "PAGE_TOKEN_INVALID", "page_token is not one that this service returned", "page_token"
+        )
     return after

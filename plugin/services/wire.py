@@ -65,7 +65,11 @@ def to_event(message: events_pb2.Event, source: str, book_currency: str) -> Even
     require_id(message.event_id, "event_id")
     name = message.WhichOneof("payload")
     if name is None:
-        raise Rejected("PAYLOAD_MISSING", "the event has no payload, or one this release does not know", "payload")
+        raise Rejected(
+            "PAYLOAD_MISSING",
+            "the event has no payload, or one this release does not know",
+            "payload",
+        )
     if name == "order":
         return _order(message.order, source, book_currency)
     event: Event = _READERS[name](getattr(message, name), source)
@@ -102,7 +106,9 @@ def to_member_key(ref: events_pb2.MemberRef, source: str, path: str) -> str:
         _require_phone(value, path)
     elif way == "id":
         if not (value.isascii() and value.isdigit() and len(value) <= 18):
-            raise Rejected("MEMBER_ID_INVALID", f"{path} must be a member number: up to 18 digits", path)
+            raise Rejected(
+                "MEMBER_ID_INVALID", f"{path} must be a member number: up to 18 digits", path
+            )
         value = str(int(value))
     else:
         require_id(value, path, CODE_LENGTH_MAX if way == "card" else ID_LENGTH_MAX)
@@ -130,7 +136,9 @@ def _order(message: events_pb2.Order, source: str, book_currency: str) -> Order:
         value = _order_line(line, index)
         if value.line_id in seen:
             path = f"order.lines[{index}].line_id"
-            raise Rejected("LINE_TWICE", f"order {message.id}: line {value.line_id!r} appears twice", path)
+            raise Rejected(
+                "LINE_TWICE", f"order {message.id}: line {value.line_id!r} appears twice", path
+            )
         seen.add(value.line_id)
         gross += value.amount_minor + value.tax_minor
         values.append(value)
@@ -147,7 +155,9 @@ def _order(message: events_pb2.Order, source: str, book_currency: str) -> Order:
         status=_order_status(message.status),
         ordered_at=_instant(message.ordered_at, message.HasField("ordered_at"), "order.ordered_at"),
         currency_code=currency,
-        member=to_member_key(message.member, source, "order.member") if message.HasField("member") else "",
+        member=to_member_key(message.member, source, "order.member")
+        if message.HasField("member")
+        else "",
         store=_code(message.store, "order.store"),
         channel=_code(message.channel, "order.channel"),
         rate_to_book=_rate(message, book_currency),
@@ -163,7 +173,9 @@ def _order(message: events_pb2.Order, source: str, book_currency: str) -> Order:
 
 def _order_line(line: events_pb2.OrderLine, index: int) -> OrderLine:
     line_id = line.line_id
-    if not (line_id and len(line_id) <= CODE_LENGTH_MAX and line_id.isascii() and line_id.isprintable()):
+    if not (
+        line_id and len(line_id) <= CODE_LENGTH_MAX and line_id.isascii() and line_id.isprintable()
+    ):
         require_id(line_id, f"order.lines[{index}].line_id", CODE_LENGTH_MAX)
     amount, tax = line.amount_minor, line.tax_minor
     if not -AMOUNT_MINOR_MAX <= amount <= AMOUNT_MINOR_MAX:
@@ -176,10 +188,10 @@ def _order_line(line: events_pb2.OrderLine, index: int) -> OrderLine:
         _quantity(line.quantity, "order.lines", index),
         amount,
         tax,
-        _code(line.sku, "order.lines.sku"),
-        _code(line.category, "order.lines.category"),
+        _code(line.sku, "order.lines[].sku", index),
+        _code(line.category, "order.lines[].category", index),
         line.is_gift,
-        _text(description, "order.lines.description") if description else "",
+        _text(description, "order.lines[].description", index) if description else "",
     )
 
 
@@ -188,7 +200,9 @@ def _shipment(message: events_pb2.Shipment, source: str) -> Shipment:
         id=require_id(message.id, "shipment.id"),
         version=_version(message.version, "shipment.version"),
         status=_document_status(message.status, "shipment.status"),
-        shipped_at=_instant(message.shipped_at, message.HasField("shipped_at"), "shipment.shipped_at"),
+        shipped_at=_instant(
+            message.shipped_at, message.HasField("shipped_at"), "shipment.shipped_at"
+        ),
         order_id=require_id(message.order_id, "shipment.order_id"),
         lines=_shipment_lines(message.lines, "shipment.lines"),
     )
@@ -211,7 +225,9 @@ def _return(message: events_pb2.Return, source: str) -> Return:
         id=require_id(message.id, "return.id"),
         version=_version(message.version, "return.version"),
         status=_document_status(message.status, "return.status"),
-        returned_at=_instant(message.returned_at, message.HasField("returned_at"), "return.returned_at"),
+        returned_at=_instant(
+            message.returned_at, message.HasField("returned_at"), "return.returned_at"
+        ),
         order_id=require_id(message.order_id, "return.order_id") if message.order_id else "",
         lines=tuple(_return_line(line, i) for i, line in enumerate(message.lines)),
     )
@@ -219,16 +235,30 @@ def _return(message: events_pb2.Return, source: str) -> Return:
 
 def _return_line(line: events_pb2.ReturnLine, index: int) -> ReturnLine:
     path = f"return.lines[{index}]"
-    amount = _amount(line.amount_minor, f"{path}.amount_minor") if line.HasField("amount_minor") else None
+    amount = (
+        _amount(line.amount_minor, f"{path}.amount_minor")
+        if line.HasField("amount_minor")
+        else None
+    )
     tax = _amount(line.tax_minor, f"{path}.tax_minor") if line.HasField("tax_minor") else None
     quantity = _quantity(line.quantity, "return.lines", index) if line.quantity else 0
     if not line.line_id and amount is None:
-        raise Rejected("AMOUNT_REQUIRED", f"{path} without a line_id needs amount_minor", f"{path}.amount_minor")
+        raise Rejected(
+            "AMOUNT_REQUIRED",
+            f"{path} without a line_id needs amount_minor",
+            f"{path}.amount_minor",
+        )
     if amount is None and not quantity:
-        raise Rejected("FIELD_REQUIRED", f"{path} needs a quantity or amount_minor", f"{path}.quantity")
+        raise Rejected(
+            "FIELD_REQUIRED", f"{path} needs a quantity or amount_minor", f"{path}.quantity"
+        )
     for name, value in (("amount_minor", amount), ("tax_minor", tax), ("quantity", quantity)):
         if value is not None and value < 0:
-            raise Rejected("NEGATIVE", f"{path}.{name} must be 0 or more: a return says what came back", f"{path}.{name}")
+            raise Rejected(
+                "NEGATIVE",
+                f"{path}.{name} must be 0 or more: a return says what came back",
+                f"{path}.{name}",
+            )
     line_id = require_id(line.line_id, f"{path}.line_id", CODE_LENGTH_MAX) if line.line_id else ""
     return ReturnLine(line_id, quantity, amount, tax)
 
@@ -252,7 +282,8 @@ def _member(message: events_pb2.Member, source: str) -> Member:
         is_active=message.is_active,
         phone=message.phone,
         cards=tuple(
-            require_id(card, f"member.cards[{i}]", CODE_LENGTH_MAX) for i, card in enumerate(message.cards)
+            require_id(card, f"member.cards[{i}]", CODE_LENGTH_MAX)
+            for i, card in enumerate(message.cards)
         ),
         display_name=_text(message.display_name, "member.display_name"),
         tiers=tuple(grants),
@@ -265,12 +296,18 @@ def _members_merged(message: events_pb2.MembersMerged, source: str) -> MembersMe
     merged = to_member_key(message.merged, source, "members_merged.merged")
     for name, value in (("survivor", survivor), ("merged", merged)):
         if not value:
-            raise Rejected("FIELD_REQUIRED", f"members_merged.{name} is required", f"members_merged.{name}")
+            raise Rejected(
+                "FIELD_REQUIRED", f"members_merged.{name} is required", f"members_merged.{name}"
+            )
     if survivor == merged:
-        raise Rejected("MERGE_WITH_SELF", "a member cannot be merged with itself", "members_merged.merged")
+        raise Rejected(
+            "MERGE_WITH_SELF", "a member cannot be merged with itself", "members_merged.merged"
+        )
     return MembersMerged(
         id=require_id(message.id, "members_merged.id"),
-        merged_at=_instant(message.merged_at, message.HasField("merged_at"), "members_merged.merged_at"),
+        merged_at=_instant(
+            message.merged_at, message.HasField("merged_at"), "members_merged.merged_at"
+        ),
         survivor=survivor,
         merged=merged,
     )
@@ -279,11 +316,17 @@ def _members_merged(message: events_pb2.MembersMerged, source: str) -> MembersMe
 def _product(message: events_pb2.Product, source: str) -> Product:
     cost = message.unit_cost_minor if message.HasField("unit_cost_minor") else None
     if cost is not None and not 0 <= cost <= AMOUNT_MINOR_MAX:
-        raise Rejected("AMOUNT_OUT_OF_RANGE", "product.unit_cost_minor must be 0 or more", "product.unit_cost_minor")
+        raise Rejected(
+            "AMOUNT_OUT_OF_RANGE",
+            "product.unit_cost_minor must be 0 or more",
+            "product.unit_cost_minor",
+        )
     return Product(
         id=require_id(message.sku, "product.sku", CODE_LENGTH_MAX),
         version=_version(message.version, "product.version"),
-        changed_at=_instant(message.changed_at, message.HasField("changed_at"), "product.changed_at"),
+        changed_at=_instant(
+            message.changed_at, message.HasField("changed_at"), "product.changed_at"
+        ),
         category=_code(message.category, "product.category"),
         description=_text(message.description, "product.description"),
         unit_cost_minor=cost,
@@ -298,7 +341,9 @@ def _activity(message: events_pb2.Activity, source: str) -> Activity:
         id=require_id(message.id, "activity.id"),
         version=_version(message.version, "activity.version"),
         kind=require_id(message.kind, "activity.kind", CODE_LENGTH_MAX),
-        happened_at=_instant(message.happened_at, message.HasField("happened_at"), "activity.happened_at"),
+        happened_at=_instant(
+            message.happened_at, message.HasField("happened_at"), "activity.happened_at"
+        ),
         member=member,
         referee=to_member_key(message.referee, source, "activity.referee"),
         is_cancelled=message.is_cancelled,
@@ -313,7 +358,9 @@ def _stock(message: events_pb2.Stock, source: str) -> Stock:
         raise Rejected("NEGATIVE", "stock.quantity must be 0 or more", "stock.quantity")
     value = message.value_minor if message.HasField("value_minor") else None
     if value is not None and not 0 <= value <= AMOUNT_MINOR_MAX:
-        raise Rejected("AMOUNT_OUT_OF_RANGE", "stock.value_minor must be 0 or more", "stock.value_minor")
+        raise Rejected(
+            "AMOUNT_OUT_OF_RANGE", "stock.value_minor must be 0 or more", "stock.value_minor"
+        )
     return Stock(
         id=require_id(message.id, "stock.id"),
         version=_version(message.version, "stock.version"),
@@ -358,7 +405,9 @@ _DOCUMENT_STATUSES = {status.value: status for status in DocumentStatus}
 def _order_status(value: int) -> OrderStatus:
     status = _ORDER_STATUSES.get(value)
     if status is None:
-        raise Rejected("STATUS_INVALID", f"order.status {value} is not set or not known", "order.status")
+        raise Rejected(
+            "STATUS_INVALID", f"order.status {value} is not set or not known", "order.status"
+        )
     return status
 
 
@@ -371,7 +420,9 @@ def _document_status(value: int, path: str) -> DocumentStatus:
 
 def _version(value: int, path: str) -> int:
     if not 1 <= value <= VERSION_MAX:
-        raise Rejected("VERSION_INVALID", f"{path} must be 1 or more and rise with every change", path)
+        raise Rejected(
+            "VERSION_INVALID", f"{path} must be 1 or more and rise with every change", path
+        )
     return value
 
 
@@ -380,7 +431,9 @@ def _instant(value: Timestamp, is_set: bool, path: str) -> int:
     if not is_set:
         raise Rejected("FIELD_REQUIRED", f"{path} is required", path)
     if not (0 <= seconds < SECONDS_MAX and 0 <= value.nanos < 1_000_000_000):
-        raise Rejected("INSTANT_OUT_OF_RANGE", f"{path} must lie between the years 1970 and 2999", path)
+        raise Rejected(
+            "INSTANT_OUT_OF_RANGE", f"{path} must lie between the years 1970 and 2999", path
+        )
     return seconds * 1_000_000 + value.nanos // 1_000
 
 
@@ -399,7 +452,9 @@ def _quantity(text: str, path: str, index: int | None) -> int:
     if abs(scaled) > QUANTITY_MICRO_MAX:
         raise Rejected("QUANTITY_OUT_OF_RANGE", f"{where} is beyond 1,000,000,000 pieces", where)
     if scaled != scaled.to_integral_value():
-        raise Rejected("QUANTITY_TOO_PRECISE", f"{where} {text[:40]} has more than 6 decimals", where)
+        raise Rejected(
+            "QUANTITY_TOO_PRECISE", f"{where} {text[:40]} has more than 6 decimals", where
+        )
     return int(scaled)
 
 
@@ -443,7 +498,14 @@ def _birthday(value: str) -> str:
         return ""
     month, dash, day = value.partition("-")
     days = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    ok = len(value) == 5 and len(month) == 2 and dash and month.isdigit() and day.isdigit() and value.isascii()
+    ok = (
+        len(value) == 5
+        and len(month) == 2
+        and dash
+        and month.isdigit()
+        and day.isdigit()
+        and value.isascii()
+    )
     if not (ok and 1 <= int(month) <= 12 and 1 <= int(day) <= days[int(month) - 1]):
         raise Rejected("BIRTHDAY_INVALID", "member.birthday must be MM-DD", "member.birthday")
     return value
@@ -451,23 +513,34 @@ def _birthday(value: str) -> str:
 
 def _amount(value: int, path: str) -> int:
     if not -AMOUNT_MINOR_MAX <= value <= AMOUNT_MINOR_MAX:
-        raise Rejected("AMOUNT_OUT_OF_RANGE", f"{path} is beyond {AMOUNT_MINOR_MAX} minor units", path)
+        raise Rejected(
+            "AMOUNT_OUT_OF_RANGE", f"{path} is beyond {AMOUNT_MINOR_MAX} minor units", path
+        )
     return value
 
 
 @lru_cache(maxsize=65_536)
-def _code(value: str, path: str) -> str:
-    """Checks a store, SKU or category: any script, at most 64 characters, no control characters."""
+def _code(value: str, path: str, index: int = 0) -> str:
+    """Checks a store, SKU or category: any script, at most 64 characters, no control characters.
+
+    ``index`` goes between the brackets of the path, which is only written when it is needed.
+    """
     if not value or (len(value) <= CODE_LENGTH_MAX and not _CONTROL.search(value)):
         return value
+    path = path.replace("[]", f"[{index}]")
     raise Rejected(
-        "TEXT_INVALID", f"{path} must be at most {CODE_LENGTH_MAX} characters without control characters", path
+        "TEXT_INVALID",
+        f"{path} must be at most {CODE_LENGTH_MAX} characters without control characters",
+        path,
     )
 
 
-def _text(value: str, path: str) -> str:
+def _text(value: str, path: str, index: int = 0) -> str:
     if len(value) > TEXT_LENGTH_MAX or "\x00" in value:
-        raise Rejected("TEXT_INVALID", f"{path} must be at most {TEXT_LENGTH_MAX} characters without NUL", path)
+        path = path.replace("[]", f"[{index}]")
+        raise Rejected(
+            "TEXT_INVALID", f"{path} must be at most {TEXT_LENGTH_MAX} characters without NUL", path
+        )
     return value
 
 

@@ -152,7 +152,8 @@ def orders_of_members(connection: Connection, member_ids: Sequence[int]) -> set[
     if not member_ids:
         return set()
     rows = cursor(connection).execute(
-        "SELECT source, order_id FROM order_state WHERE member_id = ANY(%s::bigint[])", (list(member_ids),)
+        "SELECT source, order_id FROM order_state WHERE member_id = ANY(%s::bigint[])",
+        (list(member_ids),),
     )
     return {(source, order_id) for source, order_id in rows}
 

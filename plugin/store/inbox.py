@@ -76,7 +76,9 @@ def record_events(
     fresh = [first[key] for key in sorted(first)]
     numbered = _number(connection, fresh)
     known = _claim_keys(connection, numbered)
-    accepted = [(seq, event) for seq, event in numbered if (event.source, event.event_id) not in known]
+    accepted = [
+        (seq, event) for seq, event in numbered if (event.source, event.event_id) not in known
+    ]
     batches = _insert(connection, accepted)
     claimed = known | {(e.source, e.event_id): (seq, e.content_hash) for seq, e in accepted}
     recorded = _outcomes(events, first, known, claimed)
@@ -87,7 +89,8 @@ def record_events(
 def waiting_batches(connection: Connection, lane: int, events_max: int) -> list[int]:
     """Returns the oldest unapplied batches of a lane, at least one if any, up to ``events_max`` events together."""
     rows = cursor(connection).execute(
-        "SELECT id, events FROM batch WHERE lane = %s AND NOT is_applied ORDER BY id LIMIT 64", (lane,)
+        "SELECT id, events FROM batch WHERE lane = %s AND NOT is_applied ORDER BY id LIMIT 64",
+        (lane,),
     )
     chosen: list[int] = []
     total = 0
@@ -101,7 +104,11 @@ def waiting_batches(connection: Connection, lane: int, events_max: int) -> list[
 
 def is_waiting(connection: Connection, batch_id: int) -> bool:
     """Tells whether a batch is not applied yet."""
-    row = cursor(connection).execute("SELECT is_applied FROM batch WHERE id = %s", (batch_id,)).fetchone()
+    row = (
+        cursor(connection)
+        .execute("SELECT is_applied FROM batch WHERE id = %s", (batch_id,))
+        .fetchone()
+    )
     return row is not None and not row[0]
 
 
@@ -145,11 +152,15 @@ def stragglers(connection: Connection, older_than: datetime, limit: int) -> list
 
 def new_job_batch(connection: Connection, book_id: int, events: int) -> int:
     """Creates an applied batch for a job of this transaction and returns its id; the job numbers its facts in it."""
-    row = cursor(connection).execute(
-        "INSERT INTO batch (id, book_id, lane, events, is_applied, applied_at)"
-        " VALUES (pointbook_next_batch_id(), %s, %s, %s, true, clock_timestamp()) RETURNING id",
-        (book_id, JOB_LANE, events),
-    ).fetchone()
+    row = (
+        cursor(connection)
+        .execute(
+            "INSERT INTO batch (id, book_id, lane, events, is_applied, applied_at)"
+            " VALUES (pointbook_next_batch_id(), %s, %s, %s, true, clock_timestamp()) RETURNING id",
+            (book_id, JOB_LANE, events),
+        )
+        .fetchone()
+    )
     assert row is not None
     return int(row[0])
 

@@ -181,9 +181,7 @@ def balance(connection: Connection, member_id: int, as_of: datetime, today: date
     )
 
 
-def list_facts(
-    connection: Connection, member_id: int, after_id: int, limit: int
-) -> list[FactRow]:
+def list_facts(connection: Connection, member_id: int, after_id: int, limit: int) -> list[FactRow]:
     """Returns a member's point facts by id, after one."""
     rows = connection.execute(
         text(

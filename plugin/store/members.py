@@ -74,7 +74,9 @@ def add_identities(connection: Connection, book_id: int, pairs: Sequence[tuple[s
         raise Collision("member")
 
 
-def read_tiers(connection: Connection, member_ids: Iterable[int]) -> dict[int, tuple[TierGrant, ...]]:
+def read_tiers(
+    connection: Connection, member_ids: Iterable[int]
+) -> dict[int, tuple[TierGrant, ...]]:
     """Returns tier histories without locking; only to find out what has to be locked."""
     rows = cursor(connection).execute(
         "SELECT id, tiers FROM member WHERE id = ANY(%s::bigint[])", (sorted(set(member_ids)),)
@@ -92,9 +94,7 @@ def lock_members(connection: Connection, member_ids: Iterable[int]) -> dict[int,
         " ORDER BY id FOR NO KEY UPDATE",
         literals([(one,) for one in wanted], "i"),
     )
-    return {
-        row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4])) for row in rows
-    }
+    return {row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4])) for row in rows}
 
 
 def write_totals(connection: Connection, totals: Sequence[tuple[int, int, int]]) -> None:

@@ -27,7 +27,18 @@ _FACT_INTO = (
     "point_fact (id, book_id, kind, member_id, points, lot_points, debt_points, amount_minor,"
     " business_at, source, order_id, cause, program_version, tier, rules)"
 )
-_FACT_TYPES = ("int8", "int2", "int2", *["int8"] * 6, "text", "text", "text", "int4", "text", "text")
+_FACT_TYPES = (
+    "int8",
+    "int2",
+    "int2",
+    *["int8"] * 6,
+    "text",
+    "text",
+    "text",
+    "int4",
+    "text",
+    "text",
+)
 
 
 def read_lots(connection: Connection, lot_ids: Iterable[int]) -> list[Lot]:
@@ -41,9 +52,7 @@ def read_lots(connection: Connection, lot_ids: Iterable[int]) -> list[Lot]:
     return [Lot(*row) for row in rows]
 
 
-def read_lots_for(
-    connection: Connection, needs: Sequence[tuple[int, int, date]]
-) -> list[Lot]:
+def read_lots_for(connection: Connection, needs: Sequence[tuple[int, int, date]]) -> list[Lot]:
     """Returns, for each (member, points, day), lots usable that day in order of consumption until the points are covered.
 
     Only what is needed is read: a busy member has thousands of open lots. A lot that several needs want comes several times.

@@ -32,7 +32,10 @@ def copy_rows(
         types: PostgreSQL type of each column as it goes over the wire; instants go as ``int8``, see `instant_on_wire`.
         rows: The rows.
     """
-    with cursor(connection) as open_cursor, open_cursor.copy(f"COPY {into} FROM STDIN (FORMAT BINARY)") as copy:
+    with (
+        cursor(connection) as open_cursor,
+        open_cursor.copy(f"COPY {into} FROM STDIN (FORMAT BINARY)") as copy,
+    ):
         copy.set_types(types)
         write_row = copy.write_row
         for row in rows:

@@ -110,7 +110,10 @@ batch = Table(
     Column("applied_at", DateTime(timezone=True)),
     Index("batch_waiting_ix", "lane", "id", postgresql_where=text("NOT is_applied")),
     Index(
-        "batch_unposted_ix", "book_id", "id", postgresql_where=text("is_applied AND NOT is_in_ledger")
+        "batch_unposted_ix",
+        "book_id",
+        "id",
+        postgresql_where=text("is_applied AND NOT is_in_ledger"),
     ),
 )
 
@@ -134,9 +137,15 @@ parked = Table(
     Column("book_id", SmallInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("message", Text, nullable=False),
-    Column("waiting_for", Text, nullable=False, server_default="", comment="member key it waits for"),
     Column(
-        "resolution", Text, nullable=False, server_default="open", comment="open, applied, discarded"
+        "waiting_for", Text, nullable=False, server_default="", comment="member key it waits for"
+    ),
+    Column(
+        "resolution",
+        Text,
+        nullable=False,
+        server_default="open",
+        comment="open, applied, discarded",
     ),
     Column("applied_seq", BigInteger, comment="where a retry recorded its facts"),
     Column("note", Text, nullable=False, server_default=""),
@@ -194,7 +203,9 @@ member = Table(
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
     Column("joined_at", DateTime(timezone=True)),
     Column("tiers", Text, nullable=False, server_default="[]", comment="tier grants, JSON"),
-    Column("points", BigInteger, nullable=False, server_default="0", comment="sum of lots' remaining"),
+    Column(
+        "points", BigInteger, nullable=False, server_default="0", comment="sum of lots' remaining"
+    ),
     Column("debt", BigInteger, nullable=False, server_default="0"),
     _now("created_at"),
     CheckConstraint("points >= 0", name="points"),
@@ -226,13 +237,17 @@ member_profile = Table(
 lot = Table(
     "lot",
     metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False, comment="the opening fact's id"),
+    Column(
+        "id", BigInteger, primary_key=True, autoincrement=False, comment="the opening fact's id"
+    ),
     Column("book_id", SmallInteger, nullable=False),
     Column("member_id", BigInteger, nullable=False),
     Column("points", BigInteger, nullable=False),
     Column("remaining", BigInteger, nullable=False),
     Column("cost_minor", BigInteger, nullable=False, comment="carrying amount of what remains"),
-    Column("base_points", BigInteger, nullable=False, comment="points of the order before this lot"),
+    Column(
+        "base_points", BigInteger, nullable=False, comment="points of the order before this lot"
+    ),
     Column("unit_cost_nano", BigInteger, nullable=False),
     Column("available_at", DateTime(timezone=True), nullable=False),
     Column("expires_on", Date),
@@ -311,6 +326,10 @@ entry = Table(
     Column("amount_2_minor", BigInteger),
     Column("units", BigInteger, nullable=False, comment="points to lots: Dr Issued, Cr Units"),
     Column("arrears", BigInteger, nullable=False, comment="points to debts: Dr Arrears, Cr equity"),
+    CheckConstraint(
+        "num_nulls(debit_2, credit_2, amount_2_minor) IN (0, 3) AND amount_2_minor >= 0",
+        name="second_pair",
+    ),
     CheckConstraint("amount_minor >= 0", name="amount"),
     CheckConstraint("accounting_on >= business_on", name="accounting_on"),
     Index("entry_accounting_on_ix", "accounting_on", postgresql_using="brin"),

@@ -221,6 +221,13 @@ def test_state_version_currency_and_rate_may_come_from_columns(tmp_path: Path) -
     )
 
 
+def test_a_constant_rate_is_written_with_a_point_whatever_the_file_does(tmp_path: Path) -> None:
+    mapping = MAPPING.replace("[files.main]", 'rate_to_book = { constant = "7.85" }\n[files.main]')
+    events, errors = read(tmp_path, HEADER + "sale;A;1;01.07.2026 12:00;C-9;A;1;5,50;0;\n", mapping)
+    assert errors == []
+    assert events[0].order.rate_to_book == "7.85"
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [

@@ -105,7 +105,14 @@ def install(
             book = apply_program(connection, program, "test").book
         extra = {"POINTBOOK_RELAY_AFTER_SECONDS": "2", "POINTBOOK_RELAY_EVERY_SECONDS": "1"}
         cluster = Cluster(
-            folder, durable_database_url, amqp_url, queue_prefix, processes=1, workers=2, extra=extra, **options
+            folder,
+            durable_database_url,
+            amqp_url,
+            queue_prefix,
+            processes=1,
+            workers=2,
+            extra=extra,
+            **options,
         )
         started.append(cluster)
         return Installation(cluster.start(), engine, book.code)
@@ -128,7 +135,11 @@ def read_events() -> Callable[..., list[events_pb2.Event]]:
         if returns is not None:
             paths["returns"] = returns
         adapter = TableAdapter(load_mapping(mapping), paths, _refuse_errors)
-        return [change.event for change in adapter.changes("") if isinstance(change, Change) and change.event]
+        return [
+            change.event
+            for change in adapter.changes("")
+            if isinstance(change, Change) and change.event
+        ]
 
     return read
 

@@ -64,12 +64,21 @@ def _stands_at(installation: Any, table: str) -> Callable[[], bool]:
 
 def _assert_ten_points_each(installation: Any, orders: int) -> None:
     installation.wait_until_applied()
-    assert installation.answers() == {"issued": 10 * orders, "reversed": 0, "parked": 0, "received": orders}
-    assert installation.trial_balance()["Liabilities:Loyalty:Points"] == {"EUR": f"-{orders / 10:.2f}"}
+    assert installation.answers() == {
+        "issued": 10 * orders,
+        "reversed": 0,
+        "parked": 0,
+        "received": orders,
+    }
+    assert installation.trial_balance()["Liabilities:Loyalty:Points"] == {
+        "EUR": f"-{orders / 10:.2f}"
+    }
     installation.assert_books_are_right()
 
 
-def test_step_1_an_adapter_killed_while_sending_goes_on_where_it_stopped(install: Callable[..., Any]) -> None:
+def test_step_1_an_adapter_killed_while_sending_goes_on_where_it_stopped(
+    install: Callable[..., Any],
+) -> None:
     installation = install((DATA / "program.toml").read_text())
     spool = installation.cluster.folder / "spool"
     command = [
@@ -97,7 +106,9 @@ def test_step_3_a_server_killed_before_its_commit_answered_nobody_and_kept_nothi
     installation = install(PROGRAM)
     with locked_table(table) as lock, grpc.insecure_channel(installation.cluster.target) as channel:
         stub = intake_pb2_grpc.IntakeServiceStub(channel)
-        request = intake_pb2.RecordEventsRequest(source="erp", events=[_order(n) for n in range(20)])
+        request = intake_pb2.RecordEventsRequest(
+            source="erp", events=[_order(n) for n in range(20)]
+        )
         call = stub.RecordEvents.future(request, timeout=60)
         assert wait_for(_stands_at(installation, table), 30)
         installation.cluster.kill9("serve")
@@ -154,7 +165,9 @@ def test_with_postgresql_killed_while_events_come_in_what_was_answered_is_applie
             durable_postgres_server.kill9()
             durable_postgres_server.start()
         try:
-            results = client.record("erp", "", [_order(n) for n in range(part * 10, part * 10 + 10)])
+            results = client.record(
+                "erp", "", [_order(n) for n in range(part * 10, part * 10 + 10)]
+            )
         except AdapterError:
             pytest.fail(installation.cluster.output("serve"))
         taken += sum(result.outcome in (1, 2) for result in results)

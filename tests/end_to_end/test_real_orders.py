@@ -21,7 +21,9 @@ DEMO_ISSUED, DEMO_REVERSED, DEMO_EVENTS = 339_574, 474, 163 + 10_073 + 150
 
 # Published with the data set: 1 point per whole GBP of each completed order, matched returns taken back.
 UCI_ISSUED, UCI_REVERSED, UCI_NET = 8_902_670, 464_225, 8_438_445
-UCI_MAPPING = Path(__file__).parents[2] / "adapters" / "table" / "mappings" / "uci-online-retail.toml"
+UCI_MAPPING = (
+    Path(__file__).parents[2] / "adapters" / "table" / "mappings" / "uci-online-retail.toml"
+)
 UCI_PROGRAM = """\
 [book]
 code = "uci"
@@ -54,15 +56,36 @@ def _demo_events(read_events: Callable[..., Any]) -> list[Any]:
     return members + read_events(DATA / "orders.toml", DATA / "orders.csv.xz", DATA / "returns.csv")
 
 
-def test_the_adapter_sends_a_year_of_baskets_and_the_points_are_the_known_ones(install: Callable[..., Any]) -> None:
+def test_the_adapter_sends_a_year_of_baskets_and_the_points_are_the_known_ones(
+    install: Callable[..., Any],
+) -> None:
     installation = install(_demo_program())
     for mapping, files in (
         ("members.toml", ("--path", str(DATA / "members.csv"))),
-        ("orders.toml", ("--path", str(DATA / "orders.csv.xz"), "--returns", str(DATA / "returns.csv"))),
+        (
+            "orders.toml",
+            ("--path", str(DATA / "orders.csv.xz"), "--returns", str(DATA / "returns.csv")),
+        ),
     ):
-        command = [sys.executable, "-m", "adapters", "backfill", "csv", "--json", "--config", str(DATA / mapping)]
-        spool = ("--spool", str(installation.cluster.folder / mapping), "--target", installation.cluster.target)
-        done = subprocess.run([*command, *files, *spool], capture_output=True, text=True, check=True)
+        command = [
+            sys.executable,
+            "-m",
+            "adapters",
+            "backfill",
+            "csv",
+            "--json",
+            "--config",
+            str(DATA / mapping),
+        ]
+        spool = (
+            "--spool",
+            str(installation.cluster.folder / mapping),
+            "--target",
+            installation.cluster.target,
+        )
+        done = subprocess.run(
+            [*command, *files, *spool], capture_output=True, text=True, check=True
+        )
         assert json.loads(done.stdout)["fine"]
     installation.wait_until_applied()
     assert installation.answers() == {
@@ -110,10 +133,14 @@ def test_a_year_of_a_wholesaler_gives_exactly_the_published_answers(
 ) -> None:
     folder = os.environ.get("POINTBOOK_TEST_UCI")
     if not folder:
-        pytest.fail("set POINTBOOK_TEST_UCI to the folder with online_retail.csv.xz and returns_matched.csv.gz")
+        pytest.fail(
+            "set POINTBOOK_TEST_UCI to the folder with online_retail.csv.xz and returns_matched.csv.gz"
+        )
     data = Path(folder)
     installation = install(UCI_PROGRAM)
-    events = read_events(UCI_MAPPING, data / "online_retail.csv.xz", data / "returns_matched.csv.gz")
+    events = read_events(
+        UCI_MAPPING, data / "online_retail.csv.xz", data / "returns_matched.csv.gz"
+    )
     count = len(events)
     if run != "in order":
         events = shuffled(events, seed=541_909)
@@ -123,7 +150,12 @@ def test_a_year_of_a_wholesaler_gives_exactly_the_published_answers(
         installation.send("uci-online-retail", events)
         installation.wait_until_applied()
     answers = installation.answers()
-    assert answers == {"issued": UCI_ISSUED, "reversed": UCI_REVERSED, "parked": 0, "received": count}
+    assert answers == {
+        "issued": UCI_ISSUED,
+        "reversed": UCI_REVERSED,
+        "parked": 0,
+        "received": count,
+    }
     assert answers["issued"] - answers["reversed"] == UCI_NET
     completed = "SELECT count(*) FROM order_state o JOIN inbox i ON i.seq = o.order_seq WHERE i.payload LIKE '%%\"status\":3%%'"
     assert installation.one(completed) == 19_959

@@ -38,7 +38,9 @@ class Desk:
         return done
 
 
-def test_confirmed_cancelled_confirmed_ends_with_exactly_one_accrual(program: Any, order: Any) -> None:
+def test_confirmed_cancelled_confirmed_ends_with_exactly_one_accrual(
+    program: Any, order: Any
+) -> None:
     desk = Desk(program(accrual=CONFIRMED))
     confirmed = order(amount=10_000)
     cancelled = replace(confirmed, status=OrderStatus.CANCELLED, version=2)
@@ -85,7 +87,9 @@ def test_correcting_an_order_never_touches_points_of_other_orders(program: Any, 
     assert all(fact.debt_points == 0 for fact in desk.facts)
 
 
-def test_giving_a_returned_order_to_another_member_leaves_no_debt_behind(program: Any, order: Any) -> None:
+def test_giving_a_returned_order_to_another_member_leaves_no_debt_behind(
+    program: Any, order: Any
+) -> None:
     desk = Desk(program(accrual=CONFIRMED))
     documents = Documents(order(amount=10_000), (), [HALF_BACK])
     desk.decide(documents, 1)

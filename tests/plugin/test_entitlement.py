@@ -27,7 +27,9 @@ FIVE = '[[rules]]\nid = "base"\neffect = { kind = "per_amount", points = 5, per 
 CONFIRMED = 'trigger = "confirmed"'
 
 
-def ship(number: int, *lines: tuple[str, str], status: DocumentStatus = DocumentStatus.DONE) -> Shipment:
+def ship(
+    number: int, *lines: tuple[str, str], status: DocumentStatus = DocumentStatus.DONE
+) -> Shipment:
     parts = tuple(ShipmentLine(line, int(float(pieces) * MICRO)) for line, pieces in lines)
     return Shipment(f"D{number}", 1, status, START + number * DAY, "SO-1", parts)
 
@@ -97,7 +99,11 @@ def test_partial_shipments_telescope_to_the_whole_order(program: Any, order: Any
         order(OrderLine("1", 3 * MICRO, 1999)),
         [ship(1, ("1", "1")), ship(2, ("1", "1")), ship(3, ("1", "1"))],
     )
-    assert steps(program(), documents) == [("shipment:D1", 6), ("shipment:D2", 7), ("shipment:D3", 6)]
+    assert steps(program(), documents) == [
+        ("shipment:D1", 6),
+        ("shipment:D2", 7),
+        ("shipment:D3", 6),
+    ]
 
 
 @given(st.integers(1, 10**7), st.lists(st.integers(1, 9), min_size=1, max_size=8))
@@ -118,7 +124,9 @@ def test_more_shipped_than_ordered_earns_no_more(program: Any, order: Any) -> No
     assert total(program(), documents) == 19
 
 
-def test_only_done_shipments_count_and_unknown_lines_count_nothing(program: Any, order: Any) -> None:
+def test_only_done_shipments_count_and_unknown_lines_count_nothing(
+    program: Any, order: Any
+) -> None:
     drafts = [ship(1, status=DocumentStatus.DRAFT), ship(2, status=DocumentStatus.CANCELLED)]
     assert total(program(), Documents(order(), drafts)) == 0
     assert total(program(), Documents(order(), [ship(1, ("other", "1"))])) == 0
@@ -166,8 +174,12 @@ def test_an_amount_off_the_order_as_a_whole_comes_off_every_line_alike(
     assert total(program(accrual=CONFIRMED), documents) == 30
 
 
-def test_more_off_the_order_than_it_was_worth_takes_all_and_no_more(program: Any, order: Any) -> None:
-    documents = Documents(order(), (), [back(1, ReturnLine("", 0, 9999)), back(2, ReturnLine("1", MICRO))])
+def test_more_off_the_order_than_it_was_worth_takes_all_and_no_more(
+    program: Any, order: Any
+) -> None:
+    documents = Documents(
+        order(), (), [back(1, ReturnLine("", 0, 9999)), back(2, ReturnLine("1", MICRO))]
+    )
     assert steps(program(accrual=CONFIRMED), documents) == [
         ("order", 19),
         ("return:R1", -19),
@@ -184,10 +196,16 @@ def test_a_cancelled_return_takes_nothing(program: Any, order: Any) -> None:
 
 def test_a_return_is_computed_with_the_rules_of_the_order(program: Any, order: Any) -> None:
     # 10 + 100 fixed + × 2: what is left after the return is worth what it would have earned alone.
-    rules = FIVE + '[[rules]]\nid = "plus"\neffect = { kind = "fixed", points = 100 }\nwhen = { "order.total" = { gte = "100.00" } }\n'
+    rules = (
+        FIVE
+        + '[[rules]]\nid = "plus"\neffect = { kind = "fixed", points = 100 }\nwhen = { "order.total" = { gte = "100.00" } }\n'
+    )
     documents = Documents(order(amount=10_000), (), [back(1, ReturnLine("1", 0, 5000))])
     # 500 + 100 for 100.00; 50.00 are worth 250 and no longer reach the threshold.
-    assert steps(program(rules, accrual=CONFIRMED), documents) == [("order", 600), ("return:R1", -350)]
+    assert steps(program(rules, accrual=CONFIRMED), documents) == [
+        ("order", 600),
+        ("return:R1", -350),
+    ]
 
 
 @given(st.integers(0, 10**7), st.lists(st.integers(0, 10**7), max_size=6))
@@ -237,7 +255,9 @@ def test_the_part_paid_with_points_does_not_earn(program: Any, order: Any) -> No
     assert total(compiled, Documents(replace(paid, points_paid_minor=11_900))) == 0
 
 
-def test_an_order_in_another_currency_earns_on_the_converted_amount(program: Any, order: Any) -> None:
+def test_an_order_in_another_currency_earns_on_the_converted_amount(
+    program: Any, order: Any
+) -> None:
     compiled = program(accrual=CONFIRMED)
     euros = order(amount=1000, currency_code="EUR", rate_to_book="7.805")  # 78.05 CNY
     yen = order(amount=1000, currency_code="JPY", rate_to_book="0.0488")  # 48.80 CNY

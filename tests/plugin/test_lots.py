@@ -18,7 +18,9 @@ JAN, JUN = date(2026, 1, 31), date(2026, 6, 30)
 TODAY = date(2026, 1, 10)
 
 
-def lot(number: int, points: int, expires_on: date | None = None, base: int = 0, unit_cost: int = U) -> Lot:
+def lot(
+    number: int, points: int, expires_on: date | None = None, base: int = 0, unit_cost: int = U
+) -> Lot:
     return Lot(number, 1, points, points, base, unit_cost, number, expires_on, 1, "S1")
 
 
@@ -126,7 +128,9 @@ def test_an_order_that_grew_in_steps_carries_the_same_as_one_that_came_whole(
 
 @given(
     st.lists(
-        st.tuples(st.integers(-300, 300), st.sampled_from([None, JAN, JUN])), min_size=1, max_size=20
+        st.tuples(st.integers(-300, 300), st.sampled_from([None, JAN, JUN])),
+        min_size=1,
+        max_size=20,
     ),
     st.integers(0, 3_000_000_000),
 )
@@ -164,7 +168,9 @@ def test_lots_less_debt_are_what_was_given_less_what_was_taken(
         ("year_end", 12, date(2026, 3, 1), date(2027, 12, 31)),
     ],
 )
-def test_the_last_day_of_points(kind: str, months: int, accrued: date, expected: date | None) -> None:
+def test_the_last_day_of_points(
+    kind: str, months: int, accrued: date, expected: date | None
+) -> None:
     assert Expiry(kind, months).expires_on(accrued) == expected  # type: ignore[arg-type]
 
 

@@ -135,11 +135,15 @@ def test_what_is_written_is_read_back_the_same(minor: int, code: str) -> None:
         (0, 800_000_000, 0),
     ],
 )
-def test_points_are_carried_at_their_cost_half_up(points: int, unit_cost_nano: int, minor: int) -> None:
+def test_points_are_carried_at_their_cost_half_up(
+    points: int, unit_cost_nano: int, minor: int
+) -> None:
     assert carrying_minor(points, unit_cost_nano) == minor
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**12))
-def test_the_carrying_amount_is_never_half_a_minor_unit_off(points: int, unit_cost_nano: int) -> None:
+def test_the_carrying_amount_is_never_half_a_minor_unit_off(
+    points: int, unit_cost_nano: int
+) -> None:
     exact = Fraction(points * unit_cost_nano, 10**9)
     assert abs(carrying_minor(points, unit_cost_nano) - exact) <= Fraction(1, 2)

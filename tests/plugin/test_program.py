@@ -37,7 +37,11 @@ def refused(text: str) -> Rejected:
         ({"rules": RULE.format("x", 'kind = "gift"')}, "PROGRAM_INVALID", "rules[0].effect.kind"),
         ({"rules": GOOD + GOOD}, "RULE_TWICE", "rules[1]"),
         ({"rules": GOOD + RULE.format("x", 'kind = "fixed"')}, "EFFECT_FIELDS", "rules[1]"),
-        ({"rules": RULE.format("x", 'kind = "per_amount", points = 1')}, "EFFECT_FIELDS", "rules[0]"),
+        (
+            {"rules": RULE.format("x", 'kind = "per_amount", points = 1')},
+            "EFFECT_FIELDS",
+            "rules[0]",
+        ),
         (
             {"rules": RULE.format("x", 'kind = "fixed", points = 1, per = "1"')},
             "EFFECT_FIELDS",
@@ -49,7 +53,10 @@ def refused(text: str) -> Rejected:
             "rules[0]",
         ),
         (
-            {"rules": RULE.format("x", 'kind = "multiplier", factor = 2') + 'when = { "line.sku" = "A" }\n'},
+            {
+                "rules": RULE.format("x", 'kind = "multiplier", factor = 2')
+                + 'when = { "line.sku" = "A" }\n'
+            },
             "MULTIPLIER_BY_LINE",
             "rules[0]",
         ),
@@ -107,7 +114,9 @@ def test_the_version_in_force_is_the_last_that_began(program_file: Any) -> None:
     ]
 
     def at(year: int) -> int:
-        found = effective_program(versions, int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000)
+        found = effective_program(
+            versions, int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+        )
         return found.version if found else 0
 
     assert [at(year) for year in (2019, 2020, 2025, 2026)] == [0, 1, 1, 3]

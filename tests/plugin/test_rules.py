@@ -69,7 +69,9 @@ def test_what_amounts_multipliers_and_fixed_points_give(
 
 
 @pytest.mark.parametrize(("rounding", "expected"), [("floor", 28), ("round", 29), ("ceil", 29)])
-def test_the_switch_says_how_a_product_is_rounded(points: Any, rounding: str, expected: int) -> None:
+def test_the_switch_says_how_a_product_is_rounded(
+    points: Any, rounding: str, expected: int
+) -> None:
     assert points(BASE + TIMES, 1999, accrual=f'rounding = "{rounding}"').points == expected
 
 
@@ -89,7 +91,9 @@ def test_of_equal_priority_the_first_in_the_file_counts(points: Any) -> None:
 
 
 def test_a_rule_whose_condition_fails_does_not_shadow_its_group(points: Any) -> None:
-    rules = BASE + GROUPED.format(1) + PLUS + GROUPED.format(2) + 'when = { "order.channel" = "pos" }\n'
+    rules = (
+        BASE + GROUPED.format(1) + PLUS + GROUPED.format(2) + 'when = { "order.channel" = "pos" }\n'
+    )
     assert points(rules, 1999).points == 19
 
 
@@ -122,7 +126,8 @@ def test_a_rule_for_a_category_counts_only_its_lines(program: Any) -> None:
 def test_fixed_points_for_a_category_are_given_once_not_per_line(program: Any) -> None:
     compiled = program(PLUS + 'when = { "line.category" = "COFFEE" }\n')
     lines = [
-        EligibleLine(OrderLine(str(i), MICRO, 1000, category="COFFEE"), 1000, MICRO) for i in range(3)
+        EligibleLine(OrderLine(str(i), MICRO, 1000, category="COFFEE"), 1000, MICRO)
+        for i in range(3)
     ]
     assert earn(compiled.rules, _context(3000), lines, "floor", None).points == 100
 

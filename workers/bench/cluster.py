@@ -87,7 +87,9 @@ class Cluster:
             try:
                 grpc.channel_ready_future(channel).result(timeout=START_SECONDS_MAX)
             except grpc.FutureTimeoutError as error:
-                raise Unavailable("SERVER_NOT_STARTED", f"the server did not start: {self.output('serve')}") from error
+                raise Unavailable(
+                    "SERVER_NOT_STARTED", f"the server did not start: {self.output('serve')}"
+                ) from error
 
     def kill9(self, name: str) -> None:
         """Kills a process, and the processes it started, without warning."""

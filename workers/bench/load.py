@@ -75,7 +75,11 @@ class Sender:
     other: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send_all(self, serialised: Sequence[bytes], answered: Callable[[int, float, bytes], None] | None = None) -> None:
+    def send_all(
+        self,
+        serialised: Sequence[bytes],
+        answered: Callable[[int, float, bytes], None] | None = None,
+    ) -> None:
         """Sends everything, at most eight calls open at once; returns when all are answered.
 
         Args:
@@ -125,7 +129,9 @@ class Sender:
             try:
                 answer = future.result()
                 response = intake_pb2.RecordEventsResponse.FromString(answer)
-                accepted = sum(r.outcome == intake_pb2.EVENT_OUTCOME_ACCEPTED for r in response.results)
+                accepted = sum(
+                    r.outcome == intake_pb2.EVENT_OUTCOME_ACCEPTED for r in response.results
+                )
                 with self._lock:
                     self.accepted += accepted
                     self.other += len(response.results) - accepted

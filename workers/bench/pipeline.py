@@ -93,7 +93,9 @@ def measure_throughput(target: str, engine: Engine, first: int, count: int) -> T
     wait_until_applied(engine)
     seconds = time.perf_counter() - begins
     if sender.accepted != count:
-        raise Unavailable("LOAD_FAILED", f"{sender.accepted} events were accepted instead of {count}")
+        raise Unavailable(
+            "LOAD_FAILED", f"{sender.accepted} events were accepted instead of {count}"
+        )
     return Throughput(count, seconds)
 
 
@@ -101,8 +103,12 @@ def wait_until_applied(engine: Engine) -> None:
     """Waits until no batch waits."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         waiting = text("SELECT EXISTS (SELECT FROM batch WHERE NOT is_applied)")
-        if not wait_for(lambda: not connection.execute(waiting).scalar(), APPLY_SECONDS_MAX, POLL_SECONDS):
-            raise Unavailable("NOT_APPLIED", f"events are still waiting after {APPLY_SECONDS_MAX} s")
+        if not wait_for(
+            lambda: not connection.execute(waiting).scalar(), APPLY_SECONDS_MAX, POLL_SECONDS
+        ):
+            raise Unavailable(
+                "NOT_APPLIED", f"events are still waiting after {APPLY_SECONDS_MAX} s"
+            )
 
 
 @dataclass(slots=True)
@@ -137,7 +143,9 @@ class _Watch:
                 time.sleep(POLL_SECONDS)
 
 
-def measure_latency(target: str, engine: Engine, first: int, count: int, events_per_s: float) -> Latency:
+def measure_latency(
+    target: str, engine: Engine, first: int, count: int, events_per_s: float
+) -> Latency:
     """Sends events at a steady rate in calls of a hundred and watches from outside when each batch is applied."""
     prepared = list(requests(first, count, PACED_BATCH, seed=11))
     watch = _Watch(engine)

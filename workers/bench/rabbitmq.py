@@ -57,7 +57,9 @@ class OwnRabbitMQ:
             if self._node.poll() is not None or time.monotonic() > ends_at:
                 self.kill9()
                 said = (self._folder / "output").read_text(errors="replace")[-3000:]
-                raise Unavailable("BROKER_NOT_STARTED", f"RabbitMQ did not start: {self._program}\n{said}")
+                raise Unavailable(
+                    "BROKER_NOT_STARTED", f"RabbitMQ did not start: {self._program}\n{said}"
+                )
             time.sleep(0.05)
 
     def stop(self) -> None:

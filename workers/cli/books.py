@@ -19,15 +19,27 @@ from accounting.verify import verify
 from plugin.errors import Rejected
 from plugin.money import format_minor
 from plugin.store.books import Book
-from workers.cli.output import FOUND_SOMETHING, console, print_json, print_table, progress_bar, told
 from workers.cli.session import Session, opened, parse_date, stop_signal, today_in
 from workers.ledger import write_ledgers_until
+from workers.show.books import show_reconciliation, show_rollforward
+from workers.show.output import (
+    FOUND_SOMETHING,
+    console,
+    print_json,
+    print_table,
+    progress_bar,
+    told,
+)
 from workers.telemetry import configure_logging
 from workers.text import _
 
-ledger = typer.Typer(help="The Beancount ledger: write, check, verify, rebuild.", no_args_is_help=True)
+ledger = typer.Typer(
+    help="The Beancount ledger: write, check, verify, rebuild.", no_args_is_help=True
+)
 
-BookCode = Annotated[str, typer.Option("--book", help="Book code; not needed when there is only one.")]
+BookCode = Annotated[
+    str, typer.Option("--book", help="Book code; not needed when there is only one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 From = Annotated[str, typer.Option("--from", help="First accounting date, such as 2026-01-01.")]
 To = Annotated[str, typer.Option("--to", help="Last accounting date.")]
@@ -38,7 +50,9 @@ By = Annotated[str, typer.Option("--by", help="Who decides, for the record.")]
 @ledger.command()
 def write(
     book: BookCode = "",
-    follow: Annotated[bool, typer.Option(help="Go on writing every few seconds until stopped.")] = False,
+    follow: Annotated[
+        bool, typer.Option(help="Go on writing every few seconds until stopped.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write what was applied since the last time; the same bytes however often it is killed."""
@@ -54,7 +68,14 @@ def write(
                 waits=True, progress=told_done
             )
         if as_json:
-            print_json({"book": chosen.code, "entries": written.entries, "days": written.days, "folder": str(folder)})
+            print_json(
+                {
+                    "book": chosen.code,
+                    "entries": written.entries,
+                    "days": written.days,
+                    "folder": str(folder),
+                }
+            )
         else:
             console.print(
                 _("{entries:,} entries on {days:,} days written to {folder}").format(
@@ -71,14 +92,18 @@ def check(
 ) -> None:
     """Check the ledger with Beancount in a process of its own, and with our own stricter rules."""
     with told(), opened() as session:
-        checked = check_ledger(session.folder(session.book(book)) / "main.beancount", details=details)
+        checked = check_ledger(
+            session.folder(session.book(book)) / "main.beancount", details=details
+        )
         if as_json:
             print_json(checked.as_json())
         else:
             for error in checked.errors:
                 console.print(error, soft_wrap=True, markup=False)
             verdict = _("The ledger is clean") if checked.holds else _("The ledger has errors")
-            console.print(f"{verdict}: {checked.transactions:,} transactions, {checked.entries:,} entries.")
+            console.print(
+                f"{verdict}: {checked.transactions:,} transactions, {checked.entries:,} entries."
+            )
         raise typer.Exit(0 if checked.holds else FOUND_SOMETHING)
 
 
@@ -88,27 +113,43 @@ def verify_command(book: BookCode = "", as_json: AsJson = False) -> None:
     with told(), opened() as session:
         chosen = session.book(book)
         with progress_bar(_("entries"), None, shown=not as_json) as told_done:
-            verified = verify(session.engine, chosen, session.folder(chosen), session.names, progress=told_done)
+            verified = verify(
+                session.engine, chosen, session.folder(chosen), session.names, progress=told_done
+            )
         if as_json:
             print_json(verified.as_json())
         elif verified.holds:
-            console.print(_("Files and chain are as PostgreSQL says: {n:,} entries.").format(n=verified.entries))
+            console.print(
+                _("Files and chain are as PostgreSQL says: {n:,} entries.").format(
+                    n=verified.entries
+                )
+            )
         else:
             rows = [(d.day or "", d.path, d.reason) for d in verified.differences[:100]]
-            print_table(_("The first day that differs: {day}").format(day=verified.first_day), ("day", "file", "what"), rows)
+            print_table(
+                _("The first day that differs: {day}").format(day=verified.first_day),
+                ("day", "file", "what"),
+                rows,
+            )
         raise typer.Exit(0 if verified.holds else FOUND_SOMETHING)
 
 
 @ledger.command("rebuild")
 def rebuild_command(
-    folder: Annotated[Path, typer.Argument(help="An empty folder.")], book: BookCode = "", as_json: AsJson = False
+    folder: Annotated[Path, typer.Argument(help="An empty folder.")],
+    book: BookCode = "",
+    as_json: AsJson = False,
 ) -> None:
     """Write the whole ledger anew from PostgreSQL, byte for byte, into another folder."""
     with told(), opened() as session:
         if folder.exists() and any(folder.iterdir()):
-            raise Rejected("FOLDER_NOT_EMPTY", f"{folder} is not empty; a rebuild never writes over a ledger")
+            raise Rejected(
+                "FOLDER_NOT_EMPTY", f"{folder} is not empty; a rebuild never writes over a ledger"
+            )
         with progress_bar(_("entries"), None, shown=not as_json) as told_done:
-            written = rebuild(session.engine, session.book(book), folder, session.names, progress=told_done)
+            written = rebuild(
+                session.engine, session.book(book), folder, session.names, progress=told_done
+            )
         if as_json:
             print_json({"entries": written.entries, "days": written.days, "folder": str(folder)})
         else:
@@ -121,7 +162,9 @@ def rebuild_command(
 
 def print_trial_balance(
     book: BookCode = "",
-    as_of: Annotated[str, typer.Option("--as-of", help="Accounting date; all entries when left out.")] = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="Accounting date; all entries when left out.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Show the balance of every account as of a day."""
@@ -138,7 +181,9 @@ def print_trial_balance(
             for account, amounts in balance.accounts.items()
             for currency, amount in amounts.items()
         ]
-        title = _("Trial balance of {book}, {day}").format(book=chosen.code, day=as_of or _("all entries"))
+        title = _("Trial balance of {book}, {day}").format(
+            book=chosen.code, day=as_of or _("all entries")
+        )
         print_table(title, (_("account"), _("balance"), ""), rows, numbers=(1,))
 
 
@@ -164,20 +209,6 @@ def print_rollforward(
         raise typer.Exit(0 if found.closes else FOUND_SOMETHING)
 
 
-def show_rollforward(answer: dict[str, object], book: Book) -> None:
-    """Prints a roll-forward as a table."""
-    points, money = answer["points"], answer["money"]
-    assert isinstance(points, dict) and isinstance(money, dict)
-    rows = [(name.replace("_", " "), points.get(name, ""), amount) for name, amount in money.items()]
-    title = _("Roll-forward of {book}, {first} to {last}: {closes}").format(
-        book=book.code,
-        first=answer["from"],
-        last=answer["to"],
-        closes=_("closes") if answer["closes"] else _("DOES NOT CLOSE"),
-    )
-    print_table(title, ("", _("points"), book.currency_code), rows, numbers=(1, 2))
-
-
 def print_ageing(
     book: BookCode = "",
     as_of: Annotated[str, typer.Option("--as-of", help="Day; today when left out.")] = "",
@@ -190,7 +221,9 @@ def print_ageing(
         with session.engine.connect() as connection:
             ages = ageing(connection, chosen, day)
         if as_json:
-            print_json([{"days": a.name, "points": a.points, "cost_minor": a.cost_minor} for a in ages])
+            print_json(
+                [{"days": a.name, "points": a.points, "cost_minor": a.cost_minor} for a in ages]
+            )
             return
         rows = [(a.name, a.points, format_minor(a.cost_minor, chosen.currency_code)) for a in ages]
         print_table(
@@ -213,18 +246,6 @@ def print_reconciliation(book: BookCode = "", as_json: AsJson = False) -> None:
         raise typer.Exit(0 if result.holds else FOUND_SOMETHING)
 
 
-def show_reconciliation(answer: dict[str, object]) -> None:
-    """Prints a reconciliation as a table, each break a row."""
-    checks = answer["checks"]
-    assert isinstance(checks, list)
-    rows = [(c["number"], c["name"], _("holds") if c["holds"] else _("BREAKS")) for c in checks]
-    title = _("All reconciliations hold") if answer["holds"] else _("Reconciliations break")
-    print_table(title, ("", _("check"), ""), rows)
-    breaks = [(c["number"], b["amount"], b["reason"]) for c in checks for b in c["breaks"]]
-    if breaks:
-        print_table(_("Breaks"), ("", _("amount"), _("reason")), breaks[:100])
-
-
 def close(
     month: Month,
     book: BookCode = "",
@@ -236,7 +257,9 @@ def close(
         chosen = session.book(book)
         with session.engine.begin() as connection:
             period = close_month(connection, chosen, parse_month(month), by, today_in(chosen))
-        LedgerWriter(session.engine, chosen, session.folder(chosen), session.names).write(waits=True)
+        LedgerWriter(session.engine, chosen, session.folder(chosen), session.names).write(
+            waits=True
+        )
         if as_json:
             print_json(period.as_json())
         else:
@@ -265,7 +288,9 @@ def period_of(session: Session, book: Book, begins: str, ends: str) -> tuple[dat
     """Returns the dates that are meant: what was given, else from the first to the last entry of the book."""
     with session.engine.connect() as connection:
         row = connection.execute(
-            text("SELECT min(accounting_on) AS first, max(accounting_on) AS last FROM entry WHERE book_id = :book"),
+            text(
+                "SELECT min(accounting_on) AS first, max(accounting_on) AS last FROM entry WHERE book_id = :book"
+            ),
             {"book": book.id},
         ).one()
     first = parse_date(begins, "--from") if begins else row.first or today_in(book)

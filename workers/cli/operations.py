@@ -12,17 +12,19 @@ from plugin.store.counts import inbox_counts, lag
 from plugin.store.lookup import find_event
 from workers.actors import declare_actors
 from workers.broker import make_broker
-from workers.cli.output import FOUND_SOMETHING, console, print_json, print_pairs, print_table, told
 from workers.cli.session import opened, parse_date, today_in
 from workers.handlers.batches import retry_parked
 from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
 from workers.operations import broker_queues, discard_parked, send_retries
+from workers.show.output import FOUND_SOMETHING, console, print_json, print_pairs, print_table, told
 from workers.text import _
 
 events = typer.Typer(help="Events: where they are, what is parked.", no_args_is_help=True)
 
-BookCode = Annotated[str, typer.Option("--book", help="Book code; not needed when there is only one.")]
+BookCode = Annotated[
+    str, typer.Option("--book", help="Book code; not needed when there is only one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Sequence = Annotated[int, typer.Argument(metavar="SEQUENCE", help="As `events parked` shows it.")]
 
@@ -50,7 +52,9 @@ def status(as_json: AsJson = False) -> None:
             }
             print_json(answer)
         else:
-            print_pairs(_("Events"), {name.replace("_", " "): count for name, count in inbox.items()})
+            print_pairs(
+                _("Events"), {name.replace("_", " "): count for name, count in inbox.items()}
+            )
             print_pairs(
                 _("Behind"),
                 {
@@ -105,10 +109,33 @@ def show(
         if as_json:
             print_json({**answer, "facts": facts})
             return
-        print_table(f"{source} {event_id}", ("", ""), [(k.replace("_", " "), v if v is not None else "") for k, v in answer.items() if k != "sequence"] + [("sequence", str(found.seq))])
-        rows = [(f["kind"], f["member_id"], f["points"], f["cause"], ", ".join(f"{r} {p:+}" for r, p in dict(f["rules"]).items())) for f in facts]  # type: ignore[call-overload]
+        print_table(
+            f"{source} {event_id}",
+            ("", ""),
+            [
+                (k.replace("_", " "), v if v is not None else "")
+                for k, v in answer.items()
+                if k != "sequence"
+            ]
+            + [("sequence", str(found.seq))],
+        )
+        rows = [
+            (
+                f["kind"],
+                f["member_id"],
+                f["points"],
+                f["cause"],
+                ", ".join(f"{r} {p:+}" for r, p in dict(f["rules"]).items()),
+            )
+            for f in facts
+        ]  # type: ignore[call-overload]
         if rows:
-            print_table(_("What it did"), (_("fact"), _("member"), _("points"), _("cause"), _("rules")), rows, numbers=(2,))
+            print_table(
+                _("What it did"),
+                (_("fact"), _("member"), _("points"), _("cause"), _("rules")),
+                rows,
+                numbers=(2,),
+            )
 
 
 @events.command()
@@ -149,7 +176,10 @@ def parked(
 
 @events.command()
 def retry(
-    sequences: Annotated[list[int] | None, typer.Argument(metavar="[SEQUENCE]...", help="All parked ones when left out.")] = None,
+    sequences: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[SEQUENCE]...", help="All parked ones when left out."),
+    ] = None,
     book: BookCode = "",
 ) -> None:
     """Apply parked events again; what fails stays parked with the new reason."""

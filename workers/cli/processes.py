@@ -13,7 +13,6 @@ import typer
 from plugin.errors import Rejected
 from workers.actors import declare_actors
 from workers.broker import make_broker
-from workers.cli.output import console, told
 from workers.cli.programs import read_program
 from workers.cli.session import stop_signal
 from workers.database import make_engine
@@ -22,10 +21,13 @@ from workers.relay import relay_until
 from workers.schedule import run_schedule
 from workers.server import start_server
 from workers.settings import Settings, load_settings
+from workers.show.output import console, told
 from workers.telemetry import configure_logging, spare_garbage_collector
 from workers.text import _
 
-DataDir = Annotated[Path | None, typer.Option(help="Folder for database and ledgers (POINTBOOK_DATA_DIR).")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder for database and ledgers (POINTBOOK_DATA_DIR).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 SERVER_CONNECTIONS = 12
@@ -44,8 +46,11 @@ def up(
         stopped = stop_signal()
         with running(settings, content) as embedded:
             spare_garbage_collector()
-            console.print(_("Pointbook takes events at {target}; data lies in {folder}. Ctrl-C stops it.").format(
-                target=embedded.target, folder=settings.data_dir))
+            console.print(
+                _(
+                    "Pointbook takes events at {target}; data lies in {folder}. Ctrl-C stops it."
+                ).format(target=embedded.target, folder=settings.data_dir)
+            )
             while not stopped(3600):
                 pass
             console.print(_("Stopping; what was taken is kept."))
@@ -53,7 +58,9 @@ def up(
 
 def demo(
     data_dir: DataDir = None,
-    keep: Annotated[bool, typer.Option(help="Keep what an earlier demo left instead of starting afresh.")] = False,
+    keep: Annotated[
+        bool, typer.Option(help="Keep what an earlier demo left instead of starting afresh.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a year of real retail orders through the whole system and show points, books and reconciliations."""
@@ -79,8 +86,12 @@ def serve() -> None:
 
 
 def work(
-    processes: Annotated[int | None, typer.Option(help="Worker processes (POINTBOOK_WORK_PROCESSES).")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads in each (POINTBOOK_WORK_THREADS).")] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Worker processes (POINTBOOK_WORK_PROCESSES).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads in each (POINTBOOK_WORK_THREADS).")
+    ] = None,
 ) -> None:
     """Run workers on this host; any number of processes and hosts."""
     with told():
@@ -117,9 +128,15 @@ def relay() -> None:
 
 
 def bench(
-    events: Annotated[int, typer.Option(help="Order events through the pipeline.", min=1_000)] = 200_000,
-    textbook_events: Annotated[int, typer.Option(help="Order events through the textbook design.", min=100)] = 2_000,
-    growth_events: Annotated[int, typer.Option(help="Order events for the growth figure; 0 leaves it out.")] = 0,
+    events: Annotated[
+        int, typer.Option(help="Order events through the pipeline.", min=1_000)
+    ] = 200_000,
+    textbook_events: Annotated[
+        int, typer.Option(help="Order events through the textbook design.", min=100)
+    ] = 2_000,
+    growth_events: Annotated[
+        int, typer.Option(help="Order events for the growth figure; 0 leaves it out.")
+    ] = 0,
     processes: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -147,4 +164,3 @@ def _distributed() -> Settings:
             "set POINTBOOK_BROKER_URL=amqp://…; processes cannot share an in-process broker (pointbook up needs none)",
         )
     return settings
-

@@ -11,9 +11,9 @@ from plugin.errors import Rejected
 from plugin.program.versions import ProgramFile, parse_program
 from plugin.store.books import apply_program
 from plugin.store.schema import migrate as migrate_database
-from workers.cli.output import console, print_json, told
 from workers.cli.session import opened
 from workers.settings import load_settings
+from workers.show.output import console, print_json, told
 from workers.text import _
 
 program = typer.Typer(help="Program files: who earns how much.", no_args_is_help=True)
@@ -33,7 +33,9 @@ def migrate() -> None:
 
 
 def check_config(
-    file: Annotated[Path | None, typer.Argument(metavar="[PROGRAM]", help="A program file to check, too.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[PROGRAM]", help="A program file to check, too.")
+    ] = None,
 ) -> None:
     """Check settings, and a program file if one is named; errors name the key and the line."""
     with told():
@@ -66,11 +68,21 @@ def apply(
         with opened() as session, session.engine.begin() as connection:
             applied = apply_program(connection, read_program(file), by)
         if as_json:
-            print_json({"book": applied.book.code, "version": applied.version, "is_new": applied.is_new})
+            print_json(
+                {"book": applied.book.code, "version": applied.version, "is_new": applied.is_new}
+            )
         elif applied.is_new:
-            console.print(_("Book {code}: program version {n} is stored.").format(code=applied.book.code, n=applied.version))
+            console.print(
+                _("Book {code}: program version {n} is stored.").format(
+                    code=applied.book.code, n=applied.version
+                )
+            )
         else:
-            console.print(_("Book {code}: this is version {n} already.").format(code=applied.book.code, n=applied.version))
+            console.print(
+                _("Book {code}: this is version {n} already.").format(
+                    code=applied.book.code, n=applied.version
+                )
+            )
 
 
 def read_program(file: Path) -> str:
@@ -122,4 +134,3 @@ def line_of(content: str, path: str) -> int | None:
         if key and lines[number].partition("=")[0].strip() == key:
             return number + 1
     return start
-

@@ -87,7 +87,9 @@ def parse_date(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise Rejected("DATE_INVALID", f"{name}: {text!r} is no date such as 2026-11-23", name) from error
+        raise Rejected(
+            "DATE_INVALID", f"{name}: {text!r} is no date such as 2026-11-23", name
+        ) from error
 
 
 def today_in(book: Book) -> date:

@@ -25,12 +25,12 @@ from plugin.store.books import Book, find_book, load_programs
 from plugin.store.counts import inbox_counts
 from plugin.store.members import read_tiers
 from plugin.store.tables import member
-from workers.cli.books import show_reconciliation, show_rollforward
-from workers.cli.output import FOUND_SOMETHING, console, print_json, print_table
 from workers.embedded import Embedded, running
 from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
 from workers.settings import Settings
+from workers.show.books import show_reconciliation, show_rollforward
+from workers.show.output import FOUND_SOMETHING, console, print_json, print_table
 from workers.telemetry import configure_logging, spare_garbage_collector
 from workers.text import _
 
@@ -51,11 +51,20 @@ def run_demo(settings: Settings, *, keep: bool, as_json: bool) -> int:
     configure_logging("warning")
     folder = _fresh_folder(settings.data_dir / "demo", keep)
     own = settings.model_copy(
-        update={"data_dir": folder, "listen": "127.0.0.1:0", "database_url": None, "broker_url": None}
+        update={
+            "data_dir": folder,
+            "listen": "127.0.0.1:0",
+            "database_url": None,
+            "broker_url": None,
+        }
     )
     say = (lambda message: None) if as_json else console.print
     began = time.monotonic()
-    say(_("[bold]Pointbook demo[/] in {folder}: PostgreSQL, server and workers in one process").format(folder=folder))
+    say(
+        _(
+            "[bold]Pointbook demo[/] in {folder}: PostgreSQL, server and workers in one process"
+        ).format(folder=folder)
+    )
     with running(own, (DATA / "program.toml").read_text()) as embedded:
         spare_garbage_collector()
         sent = [
@@ -80,14 +89,18 @@ def _fresh_folder(folder: Path, keep: bool) -> Path:
     marker = folder / ".pointbook-demo"
     if folder.exists() and not keep:
         if not marker.exists():
-            raise Rejected("FOLDER_NOT_OURS", f"{folder} exists and is no demo's; choose another --data-dir")
+            raise Rejected(
+                "FOLDER_NOT_OURS", f"{folder} exists and is no demo's; choose another --data-dir"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     marker.write_text(MARKER + "\n")
     return folder.resolve()
 
 
-def _backfill(embedded: Embedded, folder: Path, mapping: str, path: str, returns: str = "") -> dict[str, Any]:
+def _backfill(
+    embedded: Embedded, folder: Path, mapping: str, path: str, returns: str = ""
+) -> dict[str, Any]:
     """Sends files as an integrator would: with the CSV adapter, a program of its own that knows nothing but gRPC."""
     command = [
         *(sys.executable, "-m", "adapters", "backfill", "csv", "--json"),
@@ -97,7 +110,9 @@ def _backfill(embedded: Embedded, folder: Path, mapping: str, path: str, returns
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 2 or not done.stdout:
-        raise Unavailable("BACKFILL_FAILED", f"the CSV adapter could not run: {done.stderr.strip()[-2000:]}")
+        raise Unavailable(
+            "BACKFILL_FAILED", f"the CSV adapter could not run: {done.stderr.strip()[-2000:]}"
+        )
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
@@ -113,7 +128,9 @@ def _wait_until_applied(engine: Engine) -> None:
         time.sleep(0.1)
 
 
-def _report(embedded: Embedded, book: Book, sent: list[dict[str, Any]], expired: int) -> dict[str, Any]:
+def _report(
+    embedded: Embedded, book: Book, sent: list[dict[str, Any]], expired: int
+) -> dict[str, Any]:
     """Writes the ledger and collects everything that is shown."""
     folder = embedded.settings.books_dir / book.code
     names = chart_names(embedded.settings.accounts)
@@ -147,7 +164,9 @@ def _points_by_tier(connection: Connection, book: Book) -> list[dict[str, Any]]:
         "SELECT member_id, sum(points) FROM point_fact WHERE kind = 1 AND book_id = :book GROUP BY member_id"
     )
     gained = {row[0]: int(row[1]) for row in connection.execute(accrued, {"book": book.id})}
-    rows = connection.execute(select(member.c.id, member.c.points).where(member.c.book_id == book.id)).all()
+    rows = connection.execute(
+        select(member.c.id, member.c.points).where(member.c.book_id == book.id)
+    ).all()
     tiers = read_tiers(connection, [row.id for row in rows])
     sums = {tier: [0, 0, 0] for tier in program.tiers}
     for row in rows:
@@ -164,7 +183,9 @@ def _points_by_tier(connection: Connection, book: Book) -> list[dict[str, Any]]:
 def _show(answer: dict[str, Any], book: Book) -> None:
     came_in = answer["came_in"]
     rows: list[Sequence[object]] = [(_("rows read from CSV"), came_in["rows"])]
-    rows += [(_("documents: {kind}").format(kind=kind), n) for kind, n in came_in["documents"].items()]
+    rows += [
+        (_("documents: {kind}").format(kind=kind), n) for kind, n in came_in["documents"].items()
+    ]
     rows += [
         (_("events received by gRPC"), came_in["received"]),
         (_("events applied"), came_in["applied"]),
@@ -174,7 +195,10 @@ def _show(answer: dict[str, Any], book: Book) -> None:
     print_table(_("What came in"), ("", ""), rows, numbers=(1,))
     tiers = [(t["tier"], t["members"], t["accrued"], t["open"]) for t in answer["tiers"]]
     print_table(
-        _("Points by member tier"), (_("tier"), _("members"), _("accrued"), _("open now")), tiers, numbers=(1, 2, 3)
+        _("Points by member tier"),
+        (_("tier"), _("members"), _("accrued"), _("open now")),
+        tiers,
+        numbers=(1, 2, 3),
     )
     show_rollforward(answer["rollforward"], book)
     balances = [
@@ -186,7 +210,9 @@ def _show(answer: dict[str, Any], book: Book) -> None:
     show_reconciliation(answer["reconcile"])
     ledger = answer["ledger"]
     console.print(_("The Beancount ledger: {ledger}").format(ledger=ledger), soft_wrap=True)
-    console.print(_("Open it in Fava:      {command}").format(command=fava_command(ledger)), soft_wrap=True)
+    console.print(
+        _("Open it in Fava:      {command}").format(command=fava_command(ledger)), soft_wrap=True
+    )
     console.print(_("Done in {seconds} s.").format(seconds=answer["seconds"]))
 
 
@@ -198,5 +224,3 @@ def fava_command(ledger: str) -> str:
     if (folder / "uv").exists():
         return f"{folder / 'uv'} tool run fava {ledger}"
     return f"{sys.executable} -m pip install fava && {folder / 'fava'} {ledger}"
-
-

@@ -228,7 +228,9 @@ def _wallets(
         return wallets
     _add_lots(wallets, store_points.read_lots(connection, own))
     short = _short_of_own(decided, wallets)
-    needs = [(member_id, taken[member_id], on) for member_id, on in sorted(days) if member_id in short]
+    needs = [
+        (member_id, taken[member_id], on) for member_id, on in sorted(days) if member_id in short
+    ]
     _add_lots(wallets, store_points.read_lots_for(connection, needs))
     return wallets
 
@@ -267,7 +269,9 @@ def _post(
             seq = case.caused_by.get(movement.cause, case.latest_seq)
             fact_id = numbering.next_id(seq)
             postings.append(
-                post(case.state, wallets[member_id], movement, fact_id, documents, case.tier, program)
+                post(
+                    case.state, wallets[member_id], movement, fact_id, documents, case.tier, program
+                )
             )
     return postings
 

@@ -24,10 +24,10 @@ class BookContext:
     closed_months: frozenset[date]
 
 
-# One round trip, in the hot path of every transaction.
+# Two statements: the second must see what a closing that held the lock has committed.
+_LOCK = "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s)"
 _STATE = (
-    "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s),"
-    " (SELECT max(version) FROM program_version WHERE book_id = %s),"
+    "SELECT (SELECT max(version) FROM program_version WHERE book_id = %s),"
     " ARRAY(SELECT month FROM period WHERE book_id = %s AND is_closed)"
 )
 
@@ -40,9 +40,10 @@ class Books:
 
     def context(self, connection: Connection, book_id: int) -> BookContext:
         """Returns the book as of this transaction, and keeps its months from being closed until it ends."""
-        row = cursor(connection).execute(_STATE, (book_id, book_id, book_id)).fetchone()
+        cursor(connection).execute(_LOCK, (book_id,))
+        row = cursor(connection).execute(_STATE, (book_id, book_id)).fetchone()
         assert row is not None
-        state = (row[1], frozenset(row[2]))
+        state = (row[0], frozenset(row[1]))
         known = self._known.get(book_id)
         if known is None or known[0] != state:
             known = (state, _read(connection, book_id, state[1]))
@@ -53,7 +54,9 @@ class Books:
 def _read(connection: Connection, book_id: int, closed: frozenset[date]) -> BookContext:
     found = [book for book in list_books(connection) if book.id == book_id]
     if not found:
-        raise Corrupt("BOOK_MISSING", f"events refer to book number {book_id}, which does not exist")
+        raise Corrupt(
+            "BOOK_MISSING", f"events refer to book number {book_id}, which does not exist"
+        )
     programs = tuple(load_programs(connection, book_id))
     return BookContext(found[0], ZoneInfo(found[0].time_zone), programs, closed)
 

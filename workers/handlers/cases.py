@@ -120,7 +120,9 @@ def choose_documents(
         case.program = effective_program(context.programs, order.ordered_at)
         case.member_id = case.state.member_id
     for key, order in orders.items():
-        cases[key].documents = _documents(key, order, snapshots.get(key, ()), by_order.get(key, ()), newer)
+        cases[key].documents = _documents(
+            key, order, snapshots.get(key, ()), by_order.get(key, ()), newer
+        )
     return parkings
 
 

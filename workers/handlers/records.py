@@ -69,7 +69,9 @@ def settle_members(
     pairs: dict[str, int] = {}
     by_first_key = {keys_of(changes.records[key], key[0])[0]: key for key in homeless}
     names = sorted(by_first_key.keys() | set(unknown))
-    for name, member_id in zip(names, store.create_members(connection, book_id, len(names)), strict=True):
+    for name, member_id in zip(
+        names, store.create_members(connection, book_id, len(names)), strict=True
+    ):
         pairs[name] = changes.by_key[name] = member_id
         if name in by_first_key:
             changes.owners[by_first_key[name]] = member_id
