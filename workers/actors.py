@@ -50,6 +50,6 @@ def declare_actors(broker: Broker, engine: Engine | None, settings: Settings) ->
         retry_parked(database(), books(), seqs)
 
     return Actors(
-        actor(apply_batch, actor_name="apply_batch", queue_name=settings.queue, broker=broker),
-        actor(retry_events, actor_name="retry_events", queue_name=settings.queue, broker=broker),
+        actor(actor_name="apply_batch", queue_name=settings.queue, broker=broker)(apply_batch),
+        actor(actor_name="retry_events", queue_name=settings.queue, broker=broker)(retry_events),
     )

@@ -69,7 +69,8 @@ def _middleware() -> list[Middleware]:
         Callbacks(),
         Pipelines(),
         Retries(
-            max_retries=None,
+            # No limit; `worth_retrying` alone decides. Dramatiq takes None, its annotation does not.
+            max_retries=None,  # type: ignore[arg-type]
             min_backoff=RETRY_MILLISECONDS_MIN,
             max_backoff=RETRY_MILLISECONDS_MAX,
             retry_when=worth_retrying,

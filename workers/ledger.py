@@ -54,7 +54,7 @@ def _write(writer: LedgerWriter) -> bool:
             "ledger of book %s stops: %s: %s", writer.book.code, error.reason, error.message
         )
         return False
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (other books must go on, and this one is tried again)
         logger.warning(
             "ledger of book %s: %s: %s; trying again", writer.book.code, type(error).__name__, error
         )

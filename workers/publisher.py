@@ -50,7 +50,7 @@ class Publisher:
                 continue  # The relay announces it once the broker is back.
             try:
                 self._send(batch.lane, batch.id)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  (the thread must survive; the relay does what it missed)
                 away_until = time.monotonic() + PAUSE_SECONDS
                 logger.warning(
                     "the broker is away (%s); events stay safe in the inbox and the relay announces them",

@@ -54,5 +54,5 @@ def relay_until(
     while not stopped(every):
         try:
             relay_once(engine, actors, after)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (the loop must survive; the next round tries again)
             logger.warning("relay: %s; trying again", type(error).__name__)

@@ -95,7 +95,7 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
     return RunningServer(port, server, status, collector, publisher, settings.stop_seconds_max)
 
 
-class KeyInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+class KeyInterceptor(grpc.ServerInterceptor):
     """Asks every call for ``authorization: Bearer <key>``; health and reflection stay open.
 
     Keys are compared in constant time against every client's, and never logged.
@@ -106,9 +106,9 @@ class KeyInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Lets a call with a known key pass."""
         if handler_call_details.method.startswith(_OPEN_METHODS):
             return continuation(handler_call_details)

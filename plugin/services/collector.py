@@ -110,8 +110,8 @@ class Collector:
         events = [event for submission in group for event in submission.events]
         try:
             recorded, batches = self._record(events)
-        except Exception as error:
-            # Nothing was committed. Each caller is told; who sends again loses nothing.
+        except Exception as error:  # noqa: BLE001  (whatever it is, each caller is told and the thread goes on)
+            # Nothing was committed; who sends again loses nothing.
             logger.warning("recording %s events failed: %s", len(events), type(error).__name__)
             told = of_database(error) if isinstance(error, DBAPIError | psycopg.Error) else error
             for submission in group:

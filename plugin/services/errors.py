@@ -75,14 +75,14 @@ def of_database(error: DBAPIError | psycopg.Error) -> PointbookError:
     )
 
 
-class ErrorInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+class ErrorInterceptor(grpc.ServerInterceptor):
     """Answers every call that raises one of our errors, or a database error, with its status. Servicers just raise."""
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Wraps the handlers of calls that we have: one answer, or a stream both ways."""
         handler = continuation(handler_call_details)
         if handler is None:

@@ -37,16 +37,14 @@ def inbox_counts(connection: Connection, book_id: int | None = None) -> InboxCou
         ),
         where,
     ).all()
-    by_resolution = {
-        resolution: count
-        for resolution, count in connection.execute(
-            text(
-                "SELECT resolution, count(*) FROM parked"
-                " WHERE CAST(:book AS int) IS NULL OR book_id = :book GROUP BY resolution"
-            ),
-            where,
-        )
-    }
+    resolutions = connection.execute(
+        text(
+            "SELECT resolution, count(*) FROM parked"
+            " WHERE CAST(:book AS int) IS NULL OR book_id = :book GROUP BY resolution"
+        ),
+        where,
+    )
+    by_resolution: dict[str, int] = dict(resolutions.tuples().all())
     awaited = connection.execute(
         text(
             "SELECT count(*) FROM order_state WHERE order_version = 0"

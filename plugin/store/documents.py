@@ -112,8 +112,18 @@ def lock_orders(connection: Connection, keys: Iterable[OrderKey]) -> dict[OrderK
         literals(wanted, "tt"),
     )
     return {
-        (row[0], row[1]): OrderState(*row[:6], json.loads(row[6]), list(row[7]), is_new=False)
-        for row in rows
+        (source, order_id): OrderState(
+            source,
+            order_id,
+            version,
+            seq,
+            member_id,
+            program_version,
+            json.loads(posted),
+            list(lot_ids),
+            is_new=False,
+        )
+        for source, order_id, version, seq, member_id, program_version, posted, lot_ids in rows
     }
 
 
@@ -170,12 +180,12 @@ def write_orders(connection: Connection, book_id: int, states: Sequence[OrderSta
             "INSERT INTO order_state (source, order_id, order_version, order_seq, member_id,"
             " program_version, posted, lot_ids, book_id)"
             " SELECT w.source, w.order_id, w.version, w.seq, w.member_id, w.program_version, w.posted,"
-            f" w.lot_ids::bigint[], {int(book_id)}"
+            " w.lot_ids::bigint[], %s::smallint"
             " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],"
             " %s::text[], %s::text[])"
             " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids)"
             " ON CONFLICT DO NOTHING",
-            literals(map(_order_row, fresh), "ttiiiitt"),
+            (book_id, *literals(map(_order_row, fresh), "ttiiiitt")),
         )
         if done.rowcount != len(fresh):
             raise Collision("order")

@@ -29,7 +29,7 @@ def resolve(connection: Connection, book_id: int, keys: Iterable[str]) -> dict[s
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    found = {}
+    found: dict[str, int] = {}
     direct = [key for key in wanted if key.startswith("id:")]
     rows = cursor(connection).execute(
         "SELECT key, member_id FROM identity WHERE book_id = %s AND key = ANY(%s::text[])",

@@ -39,10 +39,10 @@ def park(connection: Connection, book_id: int, events: Iterable[Parking]) -> Non
     if rows:
         cursor(connection).execute(
             "INSERT INTO parked (seq, reason, message, waiting_for, book_id)"
-            f" SELECT w.*, {int(book_id)} FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS w"
+            " SELECT w.*, %s::smallint FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS w"
             " ON CONFLICT (seq) DO UPDATE SET reason = excluded.reason, message = excluded.message,"
             " waiting_for = excluded.waiting_for WHERE parked.resolution = 'open'",
-            literals(rows, "ittt"),
+            (book_id, *literals(rows, "ittt")),
         )
 
 

@@ -6,7 +6,7 @@ binary COPY for plain inserts, and array literals for ``unnest`` where a stateme
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import psycopg
@@ -84,4 +84,4 @@ def _bytes(column: Sequence[bytes]) -> str:
     return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in column]) + "}"
 
 
-_WRITERS = {"i": _integers, "t": _texts, "b": _bytes}
+_WRITERS: dict[str, Callable[[Sequence[Any]], str]] = {"i": _integers, "t": _texts, "b": _bytes}

@@ -60,8 +60,8 @@ class Installation:
         def done() -> bool:
             try:
                 return bool(self.one(waiting) == 0)
-            except Exception:
-                return False  # PostgreSQL may be starting again.
+            except Exception:  # noqa: BLE001  (PostgreSQL may be starting again)
+                return False
 
         assert wait_for(done, APPLY_SECONDS_MAX, 0.1), self.cluster.output("work-0")
 

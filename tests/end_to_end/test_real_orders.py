@@ -178,10 +178,15 @@ def kill_everything_in_turn(installation: Any, broker: Any, source: str, events:
     cluster = installation.cluster
     sent = threading.Thread(target=installation.send, args=(source, events, 100))
     total = len({event.event_id for event in events})
+
+    def quarters_in(part: int) -> Callable[[], bool]:
+        return lambda: (
+            installation.answers()["received"] >= total * part // 4 or not sent.is_alive()
+        )
+
     sent.start()
     for part, kill in enumerate(("work-0", "broker", "serve"), 1):
-        received = lambda: installation.answers()["received"]  # noqa: E731
-        assert wait_for(lambda: received() >= total * part // 4 or not sent.is_alive(), 300)
+        assert wait_for(quarters_in(part), 300)
         if kill == "broker":
             broker.kill9()
             broker.start()

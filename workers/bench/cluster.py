@@ -35,6 +35,7 @@ class Cluster:
         processes: Worker processes of each ``work``.
         workers: How many ``work`` commands.
         extra: Further ``POINTBOOK_*`` variables.
+        module: The program; ``workers`` is ``pointbook``.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Cluster:
     processes: int = 2
     workers: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
+    module: str = "workers"
     port: int = field(default_factory=lambda: free_ports(1)[0])
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -55,7 +57,8 @@ class Cluster:
     @property
     def names(self) -> list[str]:
         """Names of the processes: ``serve``, ``schedule``, ``work-0`` …"""
-        return ["serve", "schedule", *(f"work-{index}" for index in range(self.workers))]
+        beside = ["schedule"] if self.module == "workers" else []
+        return ["serve", *beside, *(f"work-{index}" for index in range(self.workers))]
 
     def start(self) -> Self:
         """Starts everything and waits until the server takes calls."""
@@ -66,7 +69,7 @@ class Cluster:
 
     def start_one(self, name: str) -> None:
         """Starts a process that is not running."""
-        command = [sys.executable, "-m", "workers", name.partition("-")[0]]
+        command = [sys.executable, "-m", self.module, name.partition("-")[0]]
         with (self.folder / f"{name}.log").open("ab") as output:
             self._running[name] = subprocess.Popen(
                 command,
@@ -104,12 +107,12 @@ class Cluster:
 
     def worker_bytes(self) -> list[int]:
         """Returns the resident memory of each process that applies events."""
-        found = []
-        for name in self.names:
-            if name.startswith("work") and name in self._running:
-                for child in psutil.Process(self._running[name].pid).children(recursive=True):
-                    found.append(child.memory_info().rss)
-        return found
+        return [
+            child.memory_info().rss
+            for name in self.names
+            if name.startswith("work") and name in self._running
+            for child in psutil.Process(self._running[name].pid).children(recursive=True)
+        ]
 
     def stop(self) -> dict[str, int]:
         """Stops everything as an operator does; returns the exit status of each process."""

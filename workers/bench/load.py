@@ -101,7 +101,7 @@ class Sender:
         window = threading.Semaphore(WINDOW if not every_seconds else 256)
         failures: list[str] = []
         with grpc.insecure_channel(self.target) as channel:
-            call = channel.unary_unary(METHOD)
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
             begins = time.monotonic()
             for index, request in enumerate(serialised):
                 if every_seconds:
@@ -124,8 +124,8 @@ class Sender:
         index: int,
         sent_at: float,
         answered: Callable[[int, float, bytes], None] | None,
-    ) -> Callable[[grpc.Future], None]:
-        def done(future: grpc.Future) -> None:
+    ) -> Callable[[grpc.Future[bytes]], None]:
+        def done(future: grpc.Future[bytes]) -> None:
             try:
                 answer = future.result()
                 response = intake_pb2.RecordEventsResponse.FromString(answer)

@@ -85,7 +85,7 @@ def show(
     with told(), opened() as session:
         with session.engine.connect() as connection:
             found = find_event(connection, source, event_id)
-        facts = [
+        facts: list[dict[str, Any]] = [
             {
                 "id": fact.id,
                 "kind": FactKind(fact.kind).name.lower(),
@@ -128,7 +128,7 @@ def show(
                 ", ".join(f"{r} {p:+}" for r, p in dict(f["rules"]).items()),
             )
             for f in facts
-        ]  # type: ignore[call-overload]
+        ]
         if rows:
             print_table(
                 _("What it did"),

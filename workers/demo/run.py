@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def run_demo(settings: Settings, *, keep: bool, as_json: bool) -> int:
             "broker_url": None,
         }
     )
-    say = (lambda message: None) if as_json else console.print
+    say: Callable[[str], None] = (lambda _message: None) if as_json else console.print
     began = time.monotonic()
     say(
         _(

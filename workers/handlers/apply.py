@@ -264,7 +264,8 @@ def _post(
     postings = []
     for case, owned in decided:
         documents, program = case.documents, case.program
-        assert documents is not None and program is not None
+        assert documents is not None
+        assert program is not None
         for member_id, movement in owned:
             seq = case.caused_by.get(movement.cause, case.latest_seq)
             fact_id = numbering.next_id(seq)

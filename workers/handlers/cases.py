@@ -55,7 +55,7 @@ def open_cases(
     for key, arrived in by_order.items():
         for one in arrived:
             kind = "shipment" if isinstance(one.event, Shipment) else "return"
-            cases[key].caused_by[f"{kind}:{one.event.id}"] = one.seq  # type: ignore[union-attr]
+            cases[key].caused_by[f"{kind}:{one.event.id}"] = one.seq
     return cases
 
 
@@ -165,9 +165,11 @@ def _documents(
         for a in arrived
         if isinstance(a.event, Shipment | Return) and a.event.order_id == key[1]
     ]
-    for snapshot in stored:
-        if (key[0], snapshot.kind, snapshot.document_id) not in newer:
-            parts.append(decode(snapshot.payload))
+    parts.extend(
+        decode(snapshot.payload)
+        for snapshot in stored
+        if (key[0], snapshot.kind, snapshot.document_id) not in newer
+    )
     return Documents(
         order,
         [part for part in parts if isinstance(part, Shipment)],

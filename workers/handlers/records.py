@@ -44,10 +44,14 @@ def known_members(
         return changes
     wanted = [k for (source, _, _), r in changes.records.items() for k in keys_of(r, source)]
     changes.by_key = store.resolve(connection, book_id, wanted)
+    seen = dict(changes.by_key)
     for key, record in changes.records.items():
-        owner = next((o for k in keys_of(record, key[0]) if (o := changes.by_key.get(k))), None)
+        names = keys_of(record, key[0])
+        owner = next((o for k in names if (o := seen.get(k))), None)
         if owner is not None:
             changes.owners[key] = owner
+            for name in names:
+                seen.setdefault(name, owner)
     tiers = store.read_tiers(connection, changes.owners.values())
     changes.with_new_tiers = [
         owner for key, owner in changes.owners.items() if tiers[owner] != changes.records[key].tiers
@@ -64,17 +68,16 @@ def settle_members(
         Records that cannot be taken because a telephone number or card is another member's.
     """
     refused: dict[DocumentKey, Parking] = {}
-    homeless = [key for key in changes.records if key not in changes.owners]
-    unknown = sorted(set(enrolled) - changes.by_key.keys())
+    homes = _new_members(changes)
+    reached = {name for key in homes for name in keys_of(changes.records[key], key[0])}
+    unknown = set(enrolled) - changes.by_key.keys() - reached
     pairs: dict[str, int] = {}
-    by_first_key = {keys_of(changes.records[key], key[0])[0]: key for key in homeless}
-    names = sorted(by_first_key.keys() | set(unknown))
+    names = sorted(set(homes.values()) | unknown)
     for name, member_id in zip(
         names, store.create_members(connection, book_id, len(names)), strict=True
     ):
         pairs[name] = changes.by_key[name] = member_id
-        if name in by_first_key:
-            changes.owners[by_first_key[name]] = member_id
+    changes.owners.update((key, changes.by_key[name]) for key, name in homes.items())
     for key, record in changes.records.items():
         owner = changes.owners[key]
         for name in keys_of(record, key[0]):
@@ -89,6 +92,23 @@ def settle_members(
     for key in refused:
         del changes.records[key]
     return refused
+
+
+def _new_members(changes: MemberChanges) -> dict[DocumentKey, str]:
+    """Returns the key that each record without a member brings a new one under.
+
+    Records that share a telephone number or card share the member, as they would in two batches.
+    """
+    homes: dict[DocumentKey, str] = {}
+    reached: dict[str, str] = {}
+    for key, record in changes.records.items():
+        if key in changes.owners:
+            continue
+        names = keys_of(record, key[0])
+        homes[key] = home = next((reached[name] for name in names if name in reached), names[0])
+        for name in names:
+            reached.setdefault(name, home)
+    return homes
 
 
 def write_records(connection: Connection, changes: MemberChanges) -> None:

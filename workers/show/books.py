@@ -10,7 +10,8 @@ from workers.text import _
 def show_rollforward(answer: dict[str, object], book: Book) -> None:
     """Prints a roll-forward as a table."""
     points, money = answer["points"], answer["money"]
-    assert isinstance(points, dict) and isinstance(money, dict)
+    assert isinstance(points, dict)
+    assert isinstance(money, dict)
     rows = [
         (name.replace("_", " "), points.get(name, ""), amount) for name, amount in money.items()
     ]
