@@ -30,7 +30,8 @@ class QuorumRabbitmqBroker(RabbitmqBroker):
     """
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, Any]:
-        return {**super()._build_queue_arguments(queue_name), "x-queue-type": "quorum"}
+        arguments = super()._build_queue_arguments(queue_name)  # type: ignore[no-untyped-call]
+        return {**arguments, "x-queue-type": "quorum"}
 
     def _declare_xq_queue(self, queue_name: str) -> Any:
         return self.channel.queue_declare(

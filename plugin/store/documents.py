@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection
 
 from plugin.decide import OrderState
@@ -21,6 +22,9 @@ DocumentKey = tuple[str, int, str]
 
 OrderKey = tuple[str, str]
 """Source, order id."""
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Collision(Unavailable):
@@ -211,6 +215,6 @@ def _order_row(state: OrderState) -> tuple[object, ...]:
         state.seq,
         state.member_id,
         state.program_version,
-        json.dumps(state.posted, separators=(",", ":")) if state.posted else "{}",
+        _encode(state.posted).decode(),
         f"{{{','.join(map(str, lots))}}}" if lots else "{}",
     )

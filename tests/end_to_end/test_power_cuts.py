@@ -100,7 +100,7 @@ def test_step_1_an_adapter_killed_while_sending_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize("table", ["event_key", "inbox", "batch"])
-def test_step_3_a_server_killed_before_its_commit_answered_nobody_and_kept_nothing(
+def test_step_4_a_server_killed_before_its_commit_answered_nobody_and_kept_nothing(
     table: str, install: Callable[..., Any], locked_table: Callable[[str], Any]
 ) -> None:
     installation = install(PROGRAM)
@@ -121,7 +121,7 @@ def test_step_3_a_server_killed_before_its_commit_answered_nobody_and_kept_nothi
     _assert_ten_points_each(installation, 20)
 
 
-def test_step_4_with_the_broker_away_events_are_taken_and_applied_when_it_is_back(
+def test_step_6_with_the_broker_away_events_are_taken_and_applied_when_it_is_back(
     install: Callable[..., Any], rabbitmq_server: Any
 ) -> None:
     installation = install(PROGRAM)
@@ -137,7 +137,7 @@ def test_step_4_with_the_broker_away_events_are_taken_and_applied_when_it_is_bac
 
 
 @pytest.mark.parametrize("table", ["identity", "order_state", "lot", "point_fact", "entry"])
-def test_steps_5_to_7_a_worker_killed_before_its_commit_did_nothing_and_another_does_all(
+def test_steps_9_to_11_a_worker_killed_before_its_commit_did_nothing_and_another_does_all(
     table: str, install: Callable[..., Any], locked_table: Callable[[str], Any]
 ) -> None:
     installation = install(PROGRAM)

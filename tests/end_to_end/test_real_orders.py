@@ -161,10 +161,11 @@ def test_a_year_of_a_wholesaler_gives_exactly_the_published_answers(
     assert installation.one(completed) == 19_959
     balance = installation.trial_balance()
     assert balance["Liabilities:Loyalty:Units"] == {"PTS": f"-{UCI_NET}"}
+    # Sum over orders of round(net points x 0.8 pence), computed from the data set by a program that knows nothing of ours.
     assert balance == {
         "Equity:Loyalty:Issued": {"PTS": "8438445"},
-        "Expenses:Marketing:Points": {"GBP": "67508.41"},
-        "Liabilities:Loyalty:Points": {"GBP": "-67508.41"},
+        "Expenses:Marketing:Points": {"GBP": "67508.22"},
+        "Liabilities:Loyalty:Points": {"GBP": "-67508.22"},
         "Liabilities:Loyalty:Units": {"PTS": "-8438445"},
     }
     installation.assert_books_are_right()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -94,11 +93,11 @@ def _apply_waiting(
     if not batch_ids:
         return 0, []
     rows = inbox.read_batches(connection, batch_ids)
-    for book_id, group in groupby(sorted(rows, key=_by_book), key=lambda row: row.book_id):
+    for book_id, group in _by_book(rows).items():
         if isolating:
-            _apply_or_halve(connection, books, list(group), None)
+            _apply_or_halve(connection, books, group, None)
         else:
-            apply_events(connection, books.context(connection, book_id), list(group))
+            apply_events(connection, books.context(connection, book_id), group)
     inbox.mark_applied(connection, batch_ids)
     return len(rows), batch_ids
 
@@ -111,14 +110,17 @@ def apply_isolated(
 ) -> Applied:
     """Applies events book by book; one that breaks is found by halving, parked with its reason, and the rest applied."""
     total = Applied(0, ())
-    for _, group in groupby(sorted(rows, key=_by_book), key=lambda row: row.book_id):
-        applied = _apply_or_halve(connection, books, list(group), bases)
+    for group in _by_book(rows).values():
+        applied = _apply_or_halve(connection, books, group, bases)
         total = Applied(total.facts + applied.facts, total.parked + applied.parked)
     return total
 
 
-def _by_book(row: InboxRow) -> tuple[int, int]:
-    return row.book_id, row.seq
+def _by_book(rows: Sequence[InboxRow]) -> dict[int, list[InboxRow]]:
+    found: dict[int, list[InboxRow]] = {}
+    for row in rows:
+        found.setdefault(row.book_id, []).append(row)
+    return found
 
 
 def _apply_or_halve(
@@ -160,8 +162,7 @@ def _retry(connection: Connection, books: Books, seqs: Sequence[int]) -> Applied
     if not rows:
         return Applied(0, ())
     bases: dict[int, int] = {}
-    for book_id, group in groupby(sorted(rows, key=_by_book), key=lambda row: row.book_id):
-        batch = list(group)
+    for book_id, batch in _by_book(rows).items():
         batch_id = inbox.new_job_batch(connection, book_id, len(batch))
         bases |= {row.seq: event_seq(batch_id, i) for i, row in enumerate(batch)}
     applied = apply_isolated(connection, books, rows, bases)
