@@ -45,7 +45,7 @@ def backfill(
         adapter: Where changes come from.
         spool: Keeps events and cursor.
         to: Where they go.
-        run: What is being read; another run begins at the start.
+        run: What is being read and where it goes; another run begins at the start.
         on_batch: Called after each batch, for progress.
 
     Raises:
@@ -69,7 +69,7 @@ def _send_waiting(spool: Spool, to: Destination) -> None:
 
 def _answers(taken: Sequence[Outgoing], results: Sequence[intake_pb2.EventResult]) -> list[Answer]:
     return [
-        Answer(each.event.event_id, *_said(result))
+        Answer(each.event.event_id, *_said(result), each.file, each.row)
         for each, result in zip(taken, results, strict=True)
     ]
 

@@ -26,6 +26,10 @@ from adapters.table.reading import digest
 
 FOUND_SOMETHING = 1
 COULD_NOT_RUN = 2
+UNFINISHED = (
+    "the run before this one did not end, and was of other files or another mapping: "
+    "what it had not sent is dropped; if those files still count, run it again, too"
+)
 
 app = typer.Typer(
     help="Adapters: bring documents of other systems to Pointbook.",
@@ -113,14 +117,15 @@ class Job:
     batch: int
 
     def file(self, ending: str) -> Path:
-        """Returns a file of this source and book in the spool's folder."""
-        name = f"{self.source}@{self.book}" if self.book else self.source
-        return self.spool / f"{quote(name, safe='@')}{ending}"
+        """Returns a file of this source, book and target in the spool's folder."""
+        parts = [part for part in (self.source, self.book, self.target.address) if part]
+        return self.spool / f"{'@'.join(quote(part, safe='') for part in parts)}{ending}"
 
     def run(self) -> str:
-        """Returns what tells this run from others: the files, the mapping, source and book."""
+        """Returns what tells this run from others: the files, the mapping, source, book and target."""
         files = [self.paths[name] for name in self.mapping.names() if name in self.paths]
-        said = (self.mapping.model_dump_json(), self.source, self.book)
+        to = (self.source, self.book, self.target.address)
+        said = (self.mapping.model_dump_json(), *to)
         return digest(files, *(each.encode() for each in said))
 
 
@@ -144,11 +149,19 @@ def run_backfill(job: Job, *, quiet: bool) -> Report:
             said = f"{adapter.rows_read:,} rows, {adapter.documents.total():,} documents"
             progress.update(task, completed=adapter.bytes_read, description=said)
 
+        if spool.is_of_another(run):
+            complaints.print(UNFINISHED, style="yellow", soft_wrap=True)
         to = Destination(client, job.source, job.book, job.batch)
         backfill(adapter, spool, to, run, show)
         errors.add_refusals(spool.refusals())
         report = Report(
-            adapter.rows_read, adapter.documents, errors.row_errors, spool.tallies(), errors.path
+            adapter.rows_read,
+            adapter.rows_ignored,
+            adapter.documents,
+            errors.row_errors,
+            errors.held_back,
+            spool.tallies(),
+            errors.path,
         )
         spool.finish()
     return report

@@ -17,10 +17,15 @@ from pointbook.v1 import events_pb2, intake_pb2, intake_pb2_grpc
 EVENTS_PER_BATCH_MAX = 1_000
 EVENTS_PER_BATCH = 500
 BATCH_BYTES_MAX = 4 * 1024 * 1024  # intake takes 8 MiB; the rest is for what wraps the events
-ATTEMPTS_MAX = 8
+EVENT_BYTES_MAX = 8 * 1024 * 1024 - 4_096  # the rest is for source and book
+EVENT_TOO_LARGE = "EVENT_TOO_LARGE"
+ATTEMPTS_MAX = 25  # with the waits below, two minutes at the least
 DELAY_SECONDS_FIRST = 0.25
 DELAY_SECONDS_MAX = 15.0
 DEADLINE_SECONDS = 30.0
+RECONNECT_SECONDS_MAX = (
+    2.0  # gRPC's own wait, up to 120 s otherwise: our attempts would not even connect
+)
 
 RETRIED = frozenset(
     {
@@ -61,12 +66,13 @@ class Target:
 
     def channel(self) -> grpc.Channel:
         """Opens a channel; it connects with the first call."""
+        options = [("grpc.max_reconnect_backoff_ms", int(RECONNECT_SECONDS_MAX * 1_000))]
         if not self.tls:
-            return grpc.insecure_channel(self.address)
+            return grpc.insecure_channel(self.address, options)
         credentials = grpc.ssl_channel_credentials(
             self.ca or None, self.private_key or None, self.certificate or None
         )
-        return grpc.secure_channel(self.address, credentials)
+        return grpc.secure_channel(self.address, credentials, options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """Returns what goes along with every call."""
@@ -131,6 +137,9 @@ class IntakeClient:
     ) -> list[intake_pb2.EventResult]:
         """Sends events in batches and returns one result per event, in order.
 
+        An event of more than ``EVENT_BYTES_MAX`` bytes is not sent but REJECTED here: intake would
+        refuse the call, and every later one with it.
+
         Raises:
             Unavailable: A batch got no answer in ``attempts_max`` calls; earlier ones are recorded.
             Refused: A batch was answered with an error that another try does not mend.
@@ -159,6 +168,8 @@ class IntakeClient:
     def _record_batch(
         self, source: str, book: str, events: Sequence[events_pb2.Event]
     ) -> Sequence[intake_pb2.EventResult]:
+        if events[0].ByteSize() > EVENT_BYTES_MAX:  # such an event is a batch of its own
+            return [_too_large(events[0])]
         request = intake_pb2.RecordEventsRequest(source=source, book=book, events=events)
         response = self._call(request)
         if len(response.results) != len(events):
@@ -192,10 +203,19 @@ class IntakeClient:
             raise Unavailable(f"{said} (after {attempt} attempts)") from error
 
 
+def _too_large(event: events_pb2.Event) -> intake_pb2.EventResult:
+    return intake_pb2.EventResult(
+        event_id=event.event_id,
+        outcome=intake_pb2.EVENT_OUTCOME_REJECTED,
+        reason=EVENT_TOO_LARGE,
+        message=f"the event has {event.ByteSize():,} bytes, at most {EVENT_BYTES_MAX:,} are taken",
+    )
+
+
 def batches(events: Sequence[events_pb2.Event], size: int) -> Iterator[Sequence[events_pb2.Event]]:
     """Cuts events into batches of a size, 1 to 1,000, and of at most ``BATCH_BYTES_MAX`` bytes.
 
-    An event that alone is larger is a batch of its own: intake says what is wrong with it.
+    An event that alone is larger is a batch of its own.
     """
     if not 1 <= size <= EVENTS_PER_BATCH_MAX:
         raise ValueError(f"a batch has 1 to {EVENTS_PER_BATCH_MAX} events, not {size}")

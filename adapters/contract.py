@@ -22,10 +22,14 @@ class Change:
     Attributes:
         event: What happened. The same change read again has the same ``event_id`` and content.
         cursor: Where to read on once the event is kept; only the adapter understands it.
+        file: Name of the file it was read from; empty when the source has none.
+        row: Number of the document's first row in the file, from 1; 0 when the source has none.
     """
 
     event: events_pb2.Event
     cursor: str
+    file: str = ""
+    row: int = 0
 
 
 class Adapter(Protocol):

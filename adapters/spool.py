@@ -4,7 +4,8 @@ A killed adapter therefore neither skips nor forgets: what is in the spool is se
 it is read again. Sending twice is harmless, so an answer that was not marked is asked for again.
 
 The file is SQLite in WAL mode with ``synchronous=FULL``: a commit is on disk when it returns. It is
-locked for as long as it is open; a second adapter on the same spool is told so.
+locked for as long as it is open; a second adapter on the same spool is told so. Only its owner may
+read it: events hold personal data.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from adapters.contract import START, AdapterError, Change
 from pointbook.v1 import events_pb2
 
 REFUSALS_KEPT_MAX = 100_000
+_OWNER_ONLY = 0o600
 TAKEN = frozenset({"accepted", "duplicate"})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, event BLOB NOT NULL,
+    file TEXT NOT NULL, first_row INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS tally (
     outcome TEXT, reason TEXT, events INTEGER NOT NULL, PRIMARY KEY (outcome, reason)
 );
 CREATE TABLE IF NOT EXISTS refusal (
     number INTEGER PRIMARY KEY, event_id TEXT NOT NULL, outcome TEXT NOT NULL,
-    reason TEXT NOT NULL, message TEXT NOT NULL, field TEXT NOT NULL
+    reason TEXT NOT NULL, message TEXT NOT NULL, field TEXT NOT NULL,
+    file TEXT NOT NULL, first_row INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS progress (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1), run TEXT NOT NULL, cursor TEXT NOT NULL
@@ -45,20 +49,30 @@ class SpoolUnusable(AdapterError):
 
 
 class Outgoing(NamedTuple):
-    """An event in the outbox. Numbers rise in the order of appending and are never used again."""
+    """An event in the outbox and where it was read; see ``Change``.
+
+    Numbers rise in the order of appending and are never used again.
+    """
 
     number: int
     event: events_pb2.Event
+    file: str = ""
+    row: int = 0
 
 
 class Answer(NamedTuple):
-    """What Pointbook said about one event. ``reason``, ``message``, ``field``: empty when it took it."""
+    """What Pointbook said about one event, and where that was read; see ``Change``.
+
+    ``reason``, ``message``, ``field``: empty when it was taken.
+    """
 
     event_id: str
     outcome: str
     reason: str = ""
     message: str = ""
     field: str = ""
+    file: str = ""
+    row: int = 0
 
     @property
     def is_refusal(self) -> bool:
@@ -85,6 +99,8 @@ class Spool:
         self.path = path
         with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(_OWNER_ONLY)
+            path.chmod(_OWNER_ONLY)  # SQLite gives what it writes next to it the same mode
             self._database = sqlite3.connect(path, isolation_level=None, timeout=0)
             # Exclusive before WAL: the lock is then held until the file is closed, or we are killed.
             self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -92,18 +108,28 @@ class Spool:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
+    def is_of_another(self, run: str) -> bool:
+        """Returns whether the spool holds another run, which did not finish."""
+        with self._usable():
+            (known,) = self._database.execute("SELECT run FROM progress").fetchone()
+        return known not in ("", run)
+
     def begin(self, run: str) -> str:
         """Returns the cursor to read on from; ``START`` when the last run was another or finished.
 
+        Events of another run that still wait are dropped: this run reads everything again, as the files
+        and the mapping are now. Sent first, they would be what a mended document conflicts with.
+
         Args:
-            run: What is being read, for example a digest of the files. A cursor of another run
-                would point somewhere else.
+            run: What is being read and where it goes, for example a digest of the files and the
+                target. A cursor of another run would point somewhere else.
         """
         with self._transaction() as database:
             known, cursor = database.execute("SELECT run, cursor FROM progress").fetchone()
             if known == run:
                 return str(cursor)
             database.execute("UPDATE progress SET run = ?, cursor = ?", (run, START))
+            database.execute("DELETE FROM outbox")
             database.execute("DELETE FROM tally")
             database.execute("DELETE FROM refusal")
             return START
@@ -114,8 +140,11 @@ class Spool:
             return
         with self._transaction() as database:
             database.executemany(
-                "INSERT INTO outbox (event) VALUES (?)",
-                [(change.event.SerializeToString(deterministic=True),) for change in changes],
+                "INSERT INTO outbox (event, file, first_row) VALUES (?, ?, ?)",
+                [
+                    (each.event.SerializeToString(deterministic=True), each.file, each.row)
+                    for each in changes
+                ],
             )
             database.execute("UPDATE progress SET cursor = ?", (changes[-1].cursor,))
 
@@ -123,9 +152,13 @@ class Spool:
         """Returns the oldest events that are not answered; they stay until ``mark_answered``."""
         with self._usable():
             rows = self._database.execute(
-                "SELECT number, event FROM outbox ORDER BY number LIMIT ?", (events_max,)
+                "SELECT number, event, file, first_row FROM outbox ORDER BY number LIMIT ?",
+                (events_max,),
             ).fetchall()
-        return [Outgoing(number, events_pb2.Event.FromString(event)) for number, event in rows]
+        return [
+            Outgoing(number, events_pb2.Event.FromString(event), file, row)
+            for number, event, file, row in rows
+        ]
 
     def mark_answered(self, taken: Sequence[Outgoing], answers: Sequence[Answer]) -> None:
         """Removes events that Pointbook answered, counts the answers and keeps the refusals."""
@@ -159,7 +192,8 @@ class Spool:
         """Yields what was not taken in this run, oldest first, at most ``REFUSALS_KEPT_MAX``."""
         with self._usable():
             rows = self._database.execute(
-                "SELECT event_id, outcome, reason, message, field FROM refusal ORDER BY number"
+                "SELECT event_id, outcome, reason, message, field, file, first_row "
+                "FROM refusal ORDER BY number"
             )
             for row in rows:
                 yield Answer(*row)
@@ -217,13 +251,11 @@ def _count(database: sqlite3.Connection, answers: Iterable[Answer]) -> None:
     )
 
 
-def _keep_refusals(
-    database: sqlite3.Connection, refusals: Sequence[tuple[int, str, str, str, str, str]]
-) -> None:
+def _keep_refusals(database: sqlite3.Connection, refusals: Sequence[tuple[object, ...]]) -> None:
     if not refusals:
         return
     (kept,) = database.execute("SELECT count(*) FROM refusal").fetchone()
     database.executemany(
-        "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO refusal VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         refusals[: max(0, REFUSALS_KEPT_MAX - kept)],
     )

@@ -47,6 +47,11 @@ class TableAdapter:
         return self._grouping.rows_read
 
     @property
+    def rows_ignored(self) -> int:
+        """How many of them the mapping said to ignore."""
+        return self._grouping.rows_ignored
+
+    @property
     def bytes_read(self) -> int:
         """How far the files were read, of ``bytes_total``."""
         return self._bytes_done + (self._table.bytes_read() if self._table else 0)
@@ -67,13 +72,13 @@ class TableAdapter:
             with open_table(path, form.encoding, form.delimiter) as table:
                 self._table = table
                 cells = Cells(table.name, table.header, form)
-                for event in events_of_rows(self._mapping, name, cells, table.rows, self._grouping):
-                    if isinstance(event, RowError):
-                        self._on_error(event)
+                for found in events_of_rows(self._mapping, name, cells, table.rows, self._grouping):
+                    if isinstance(found, RowError):
+                        self._on_error(found)
                         continue
                     number += 1
-                    self.documents[event.WhichOneof("payload") or ""] += 1
+                    self.documents[found.event.WhichOneof("payload") or ""] += 1
                     if number > known:
-                        yield Change(event, str(number))
+                        yield Change(found.event, str(number), table.name, found.row)
                 self._table = None
             self._bytes_done += path.stat().st_size

@@ -12,6 +12,9 @@ from adapters.table.reading import Row
 DOCUMENTS_MAX = 5_000_000  # of one run: their ids are remembered, about 150 bytes each
 ROWS_PER_DOCUMENT_MAX = 100_000
 
+ROW_INVALID = "ROW_INVALID"
+DOCUMENT_HELD_BACK = "DOCUMENT_HELD_BACK"
+
 
 class TooMuch(AdapterError):
     """A file holds more than a named maximum."""
@@ -19,19 +22,21 @@ class TooMuch(AdapterError):
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Something wrong with a row. The document it belongs to, if it is known, is held back whole.
+    """Something wrong with a row, or a document that is held back because of another row.
 
     Attributes:
         file: The file's name.
-        row: Number of the row, from 1 after the header.
+        row: Number of the row, from 1 after the header; of a document held back, its first.
         document: Event id of the document, or what is known of it; empty when nothing is.
         message: What is wrong, as a sentence that continues "row 17 …" or names the column.
+        reason: ``ROW_INVALID`` or ``DOCUMENT_HELD_BACK``.
     """
 
     file: str
     row: int
     document: str
     message: str
+    reason: str = ROW_INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,17 @@ class Claim:
 
 @dataclass(slots=True)
 class Document:
-    """Rows that are one document; still growing while its file is read."""
+    """Rows that are one document; still growing while its file is read.
+
+    ``lost_row`` is the number of a row whose document is not known and may be this one; 0 without one.
+    """
 
     section: int
     kind: str
     id: str
     rows: list[Row] = field(default_factory=list)
     errors: list[RowError] = field(default_factory=list)
+    lost_row: int = 0
 
     @property
     def name(self) -> str:
@@ -65,11 +74,70 @@ class Document:
         return f"{self.kind}:{self.id}"
 
 
+class _Growing:
+    """The documents of one file that may still get rows, the one with the oldest last row first."""
+
+    def __init__(self, rows_apart_max: int) -> None:
+        self._rows_apart_max = rows_apart_max
+        self._documents: OrderedDict[str, Document] = OrderedDict()
+        self._whole: dict[str, Document] = {}  # those without a lost row
+        self._lost_row = 0
+
+    def find(self, name: str) -> Document | None:
+        """Returns a document that is growing, as the one with the newest row."""
+        document = self._documents.get(name)
+        if document is not None:
+            self._documents.move_to_end(name)
+        return document
+
+    def begin(self, document: Document, row: int) -> None:
+        """Takes up a document that first appears in a row. A row lost shortly before may be its first."""
+        name = document.name
+        self._documents[name] = document
+        if self._lost_row and row <= self._lost_row + self._rows_apart_max + 1:
+            document.lost_row = self._lost_row
+        else:
+            self._whole[name] = document
+
+    def lose(self, row: int) -> None:
+        """Notes a row whose document is not known: it may be any that is growing."""
+        self._lost_row = row
+        for document in self._whole.values():
+            document.lost_row = row
+        self._whole.clear()
+
+    def ended(self, row: int) -> Iterator[Document]:
+        """Yields and forgets the documents that get no more rows once this one was read."""
+        if row == self._lost_row:  # it may be of the very documents that it would close
+            return
+        while self._documents:
+            oldest = next(iter(self._documents.values()))
+            if oldest.rows[-1].number >= row - self._rows_apart_max:
+                return
+            yield self._end()
+
+    def rest(self) -> Iterator[Document]:
+        """Yields and forgets all documents."""
+        while self._documents:
+            yield self._end()
+
+    def _end(self) -> Document:
+        name, document = self._documents.popitem(last=False)
+        self._whole.pop(name, None)
+        return document
+
+
 class Grouping:
-    """Groups the rows of one run's files. Knows every document it closed, to notice a late row."""
+    """Groups the rows of one run's files. Knows every document it closed, to notice a late row.
+
+    Attributes:
+        rows_read: Rows of all files.
+        rows_ignored: Those that sections said to ignore.
+    """
 
     def __init__(self) -> None:
         self.rows_read = 0
+        self.rows_ignored = 0
         self._closed: set[str] = set()
 
     def documents(
@@ -77,46 +145,51 @@ class Grouping:
     ) -> Iterator[Document | RowError]:
         """Yields each document once ``rows_apart_max`` rows have passed without one of its own.
 
-        A row that comes later still is an error: its document has gone out without it.
+        A row that comes later still is an error: its document has gone out without it. A row whose
+        document is not known may be part of any that is so near: they get it as ``lost_row``.
 
         Raises:
             TooMuch: More documents than ``DOCUMENTS_MAX`` in all files of the run, or more rows than
                 ``ROWS_PER_DOCUMENT_MAX`` in one of them.
         """
-        growing: OrderedDict[str, Document] = OrderedDict()
+        growing = _Growing(rows_apart_max)
         for row in rows:
             self.rows_read += 1
             error = self._place(file, row, claims, growing)
             if error is not None:
                 yield error
-            while growing:
-                oldest = next(iter(growing.values()))
-                if oldest.rows[-1].number >= row.number - rows_apart_max:
-                    break
-                yield self._close(growing.popitem(last=False)[1])
-        while growing:
-            yield self._close(growing.popitem(last=False)[1])
+            for document in growing.ended(row.number):
+                yield self._close(document)
+        for document in growing.rest():
+            yield self._close(document)
 
     def _place(
-        self, file: str, row: Row, claims: Sequence[Claim], growing: OrderedDict[str, Document]
+        self, file: str, row: Row, claims: Sequence[Claim], growing: _Growing
     ) -> RowError | None:
         """Puts a row into its document; returns an error that belongs to no document."""
         section = _section(row, claims)
         if section is None:
+            growing.lose(row.number)
             return RowError(file, row.number, "", row.problem or "is taken by no section")
         claim = claims[section]
         if not claim.kind:
+            self.rows_ignored += 1
             return None
         document_id = claim.document_id(row.cells)
         if not document_id:
+            growing.lose(row.number)
             return RowError(file, row.number, "", row.problem or "has no document id")
         name = f"{claim.kind}:{document_id}"
-        document = growing.get(name)
+        document = growing.find(name)
         if document is None:
+            if (
+                row.problem
+            ):  # cells may have shifted: what stands where the id should be is no proof
+                growing.lose(row.number)
             if name in self._closed:
-                return RowError(file, row.number, name, _TOO_LATE)
-            document = growing[name] = Document(section, claim.kind, document_id)
-        growing.move_to_end(name)
+                return RowError(file, row.number, name, row.problem or _TOO_LATE)
+            document = Document(section, claim.kind, document_id)
+            growing.begin(document, row.number)
         _add(document, file, row, section)
         return None
 

@@ -60,7 +60,9 @@ class Head:
 
     @staticmethod
     def of(
-        section: m.Order | m.Return | m.MemberRow, cells: Cells, parts: dict[str, m.Cell]
+        section: m.Order | m.Shipment | m.Return | m.MemberRow,
+        cells: Cells,
+        parts: dict[str, m.Cell],
     ) -> Head:
         """Prepares to read parts by name; the version always is one."""
         named = {"version": section.version, **parts}

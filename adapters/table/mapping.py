@@ -140,6 +140,13 @@ class OrderLine(_Strict):
     gift: Condition | None = None
 
 
+class ShipmentLine(_Strict):
+    """What of a row is one line of a shipment: a line of the order, and how many of it left."""
+
+    id: Cell
+    quantity: Cell
+
+
 class ReturnLine(_Strict):
     """What of a row is one line of a return. ``negated``: the file says it with minus signs."""
 
@@ -194,6 +201,14 @@ class Order(_Document):
     line: OrderLine
 
 
+class Shipment(_Document):
+    """Rows that are lines of shipments; without ``line``, each ships its whole order."""
+
+    kind: Literal["shipment"]
+    order_id: Cell
+    line: ShipmentLine | None = None
+
+
 class Return(_Document):
     """Rows that are lines of returns."""
 
@@ -214,7 +229,7 @@ class MemberRow(_Document):
     inactive: Condition | None = None
 
 
-Section = Annotated[Ignored | Order | Return | MemberRow, Field(discriminator="kind")]
+Section = Annotated[Ignored | Order | Shipment | Return | MemberRow, Field(discriminator="kind")]
 
 
 class Mapping(_Strict):

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from adapters.contract import AdapterError
 
-CELL_CHARACTERS_MAX = 131_072  # the csv module's own; a quote that is never closed ends here
+LINES_PER_RECORD_MAX = 100  # a quote that is never closed would swallow the rest of the file
 _UNREADABLE = "\ufffd"  # what the decoder leaves for bytes that are no text
 
 
@@ -50,7 +51,7 @@ def open_table(path: Path, encoding: str, delimiter: str) -> Iterator[Table]:
     """Opens a ``.csv``, ``.csv.gz`` or ``.csv.xz`` (by its ending) and reads its header.
 
     Quotes are double quotes, doubled inside. A byte order mark is dropped. Rows with a problem (bytes
-    that are no text, too many or too few cells) come out with a sentence about it.
+    that are no text, too many or too few cells, no CSV) come out with a sentence about it.
 
     Raises:
         FileUnreadable: Here or while reading rows.
@@ -82,17 +83,39 @@ def digest(paths: Iterable[Path], *more: bytes) -> str:
 
 
 class _Lines:
-    """Passes lines on and remembers whether one of them held bytes that are no text."""
+    """Passes lines on, and remembers those of the record that is being read.
+
+    Attributes:
+        unreadable: Whether the record holds bytes that are no text.
+    """
 
     def __init__(self, text: Iterable[str]) -> None:
         self._text = iter(text)
+        self._again: deque[str] = deque()
+        self._record: list[str] = []
         self.unreadable = False
 
     def __iter__(self) -> _Lines:
         return self
 
+    def begin_record(self) -> None:
+        """Forgets the lines of the record before."""
+        self._record.clear()
+        self.unreadable = False
+
+    def go_back(self) -> None:
+        """Makes the record's second line the next one.
+
+        A quote too many takes the lines after it into its record. They are rows of their own: left
+        out, they would be missing, and every row after them would have another number.
+        """
+        self._again.extendleft(reversed(self._record[1:]))
+
     def __next__(self) -> str:
-        line = next(self._text)
+        line = self._again.popleft() if self._again else next(self._text)
+        self._record.append(line)
+        if len(self._record) > LINES_PER_RECORD_MAX:
+            raise csv.Error(f"has more than {LINES_PER_RECORD_MAX} lines: is a quote not closed?")
         if not line.isascii() and _UNREADABLE in line:
             self.unreadable = True
         return line
@@ -126,19 +149,16 @@ def _rows(path: Path, records: Iterator[list[str]], lines: _Lines, width: int) -
     with _readable(path):
         while True:
             number += 1
+            lines.begin_record()
             try:
                 cells = next(records)
             except StopIteration:
                 return
             except csv.Error as error:
-                if "field limit" in str(error):  # rows were swallowed: the numbers would be wrong
-                    raise FileUnreadable(
-                        f"{path}: row {number} has a quote that is never closed"
-                    ) from error
+                lines.go_back()
                 yield Row(number, [], f"is no CSV record: {error}")
                 continue
             if lines.unreadable:
-                lines.unreadable = False
                 yield Row(number, cells, "holds bytes that are not of the mapping's encoding")
             elif len(cells) == width:
                 yield Row(number, cells)

@@ -44,7 +44,7 @@ def inbox_counts(connection: Connection, book_id: int | None = None) -> InboxCou
         ),
         where,
     )
-    by_resolution: dict[str, int] = dict(resolutions.tuples().all())
+    by_resolution: dict[str, int] = dict(resolutions.all())
     awaited = connection.execute(
         text(
             "SELECT count(*) FROM order_state WHERE order_version = 0"

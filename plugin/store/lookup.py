@@ -101,7 +101,7 @@ def statuses(connection: Connection, seqs: Sequence[int]) -> dict[int, int]:
         ),
         {"seqs": list(seqs)},
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def find_event(connection: Connection, source: str, event_id: str) -> FoundEvent:

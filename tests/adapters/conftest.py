@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import grpc
@@ -71,10 +72,25 @@ class FakeIntake(intake_pb2_grpc.IntakeServiceServicer):
 @pytest.fixture
 def intake() -> Iterator[FakeIntake]:
     """A running fake; ``address`` says where."""
+    with _running() as fake:
+        yield fake
+
+
+@pytest.fixture
+def other_intake() -> Iterator[FakeIntake]:
+    """Another one, which knows nothing of the first."""
+    with _running() as fake:
+        yield fake
+
+
+@contextmanager
+def _running() -> Iterator[FakeIntake]:
     fake = FakeIntake()
     server = grpc.server(futures.ThreadPoolExecutor(4))
     intake_pb2_grpc.add_IntakeServiceServicer_to_server(fake, server)
     fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
-    yield fake
-    server.stop(None).wait()
+    try:
+        yield fake
+    finally:
+        server.stop(None).wait()

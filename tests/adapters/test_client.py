@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.client import (
+    ATTEMPTS_MAX,
     BATCH_BYTES_MAX,
+    EVENT_BYTES_MAX,
     IntakeClient,
     Patience,
     Refused,
@@ -79,6 +81,30 @@ def test_after_the_last_attempt_it_gives_up(intake: Any) -> None:
     ):
         client.record("shop", "", EVENTS)
     assert intake.calls == 3
+
+
+def test_a_pointbook_that_is_away_for_two_minutes_is_waited_for() -> None:
+    waits = [delay_seconds(Patience(), attempt, chance=0.0) for attempt in range(1, ATTEMPTS_MAX)]
+    assert sum(waits) > 120  # 0.125 + 0.25 + 0.5 + 1 + 2 + 4, then 18 times 7.5
+
+
+def test_an_event_larger_than_intake_takes_is_refused_here_and_the_others_go_on(
+    intake: Any,
+) -> None:
+    large = events_pb2.Event(
+        event_id="order:large",
+        order=events_pb2.Order(lines=[events_pb2.OrderLine(description="x" * EVENT_BYTES_MAX)]),
+    )
+    with client_of(intake) as client:
+        before, refused, after = client.record("shop", "", [EVENTS[0], large, EVENTS[1]])
+    assert (before.outcome, after.outcome) == (intake_pb2.EVENT_OUTCOME_ACCEPTED,) * 2
+    assert refused.event_id == "order:large"
+    assert (refused.outcome, refused.reason) == (
+        intake_pb2.EVENT_OUTCOME_REJECTED,
+        "EVENT_TOO_LARGE",
+    )
+    assert "at most 8,384,512" in refused.message
+    assert intake.calls == 2
 
 
 def test_nobody_there_is_unavailable() -> None:

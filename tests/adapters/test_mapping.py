@@ -63,6 +63,7 @@ def test_a_file_without_a_table_is_written_like_the_main_one() -> None:
         ("[money]", '[files.main]\ndecimal = ","\nthousands = ","\n[money]', "must differ"),
         ("time =", 'when = [{ column = "A" }]\ntime =', "needs equals, one_of, prefix or empty"),
         ("[money]", "[money", "is not TOML"),
+        ('"order"', '"shipment"', "documents.0.shipment.order_id: Field required"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(before: str, after: str, told: str) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.table.reading import FileUnreadable, Row, digest, open_table
+from adapters.table.reading import (
+    LINES_PER_RECORD_MAX,
+    FileUnreadable,
+    Row,
+    digest,
+    open_table,
+)
 
 TEXT = 'id,name\n1,Müller\n2,"a, ""b""\nc"\n'
 
@@ -79,11 +85,33 @@ def test_a_row_that_is_no_csv_is_named(tmp_path: Path) -> None:
     assert good == Row(2, ["1", "2"])
 
 
-def test_a_quote_that_is_never_closed_stops_the_reading(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows_after", [3, LINES_PER_RECORD_MAX - 1, 50_000])
+def test_a_quote_that_is_never_closed_costs_its_own_row_alone(
+    tmp_path: Path, rows_after: int
+) -> None:
     path = tmp_path / "t.csv"
-    path.write_text('a,b\n1,"2\n' + "3,4\n" * 50_000)
-    with pytest.raises(FileUnreadable, match="row 1 has a quote that is never closed"):
-        rows_of(path)
+    path.write_text('a,b\n1,"2\n' + "3,4\n" * rows_after)
+    bad, *others = rows_of(path)
+    assert bad.number == 1
+    assert bad.problem.startswith("is no CSV record")
+    assert others == [Row(number, ["3", "4"]) for number in range(2, rows_after + 2)]
+
+
+def test_a_record_has_as_many_lines_as_the_maximum_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    fits = "\n" * (LINES_PER_RECORD_MAX - 1)
+    path.write_text(f'a,b\n1,"{fits}"\n2,"{fits}\n"\n')
+    good, bad, *_ = rows_of(path)
+    assert good == Row(1, ["1", fits])
+    assert "has more than 100 lines: is a quote not closed?" in bad.problem
+
+
+def test_a_row_that_is_no_csv_and_has_bad_bytes_does_not_blame_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'a,b\n"\xfc"y,2\n1,2\n')
+    bad, good = rows_of(path)
+    assert bad.problem.startswith("is no CSV record")
+    assert good == Row(2, ["1", "2"])
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,14 @@ def test_events_and_cursor_are_kept_when_the_spool_is_closed(path: Path) -> None
         assert spool.take(9)[1].event == change(2).event
 
 
-def test_another_run_begins_at_the_start_and_sends_what_was_left(spool: Spool) -> None:
+def test_another_run_begins_at_the_start_with_an_empty_outbox(spool: Spool) -> None:
     spool.append([change(1)])
     spool.mark_answered(spool.take(1), [Answer("order:1", "rejected", "R", "no", "f")])
     spool.append([change(2)])
+    assert spool.is_of_another("other")
     assert spool.begin("other") == START
-    assert spool.waiting() == 1
+    assert not spool.is_of_another("other")
+    assert spool.waiting() == 0  # the other run reads everything again, as it is now
     assert spool.tallies() == []
     assert list(spool.refusals()) == []
 
@@ -84,6 +86,7 @@ def test_a_finished_run_begins_again(spool: Spool) -> None:
     spool.append([change(1)])
     spool.mark_answered(spool.take(1), accepted(1))
     spool.finish()
+    assert not spool.is_of_another("other")
     assert spool.begin("run") == START
     assert spool.tallies() == []
 
@@ -91,7 +94,13 @@ def test_a_finished_run_begins_again(spool: Spool) -> None:
 def test_answers_are_counted_and_refusals_kept(spool: Spool) -> None:
     spool.append([change(n) for n in range(4)])
     refusal = Answer(
-        "order:3", "rejected", "CURRENCY_UNKNOWN", "XXX is no currency", "order.currency_code"
+        "order:3",
+        "rejected",
+        "CURRENCY_UNKNOWN",
+        "XXX is no currency",
+        "order.currency_code",
+        "orders.csv",
+        17,
     )
     spool.mark_answered(spool.take(3), [*accepted(2), Answer("order:2", "duplicate")])
     spool.mark_answered(spool.take(3), [refusal])
@@ -101,6 +110,22 @@ def test_answers_are_counted_and_refusals_kept(spool: Spool) -> None:
         Tally("rejected", "CURRENCY_UNKNOWN", 1),
     ]
     assert list(spool.refusals()) == [refusal]
+
+
+def test_where_an_event_was_read_is_kept_with_it(spool: Spool) -> None:
+    spool.append([Change(events_pb2.Event(event_id="order:1"), "1", "orders.csv", 17), change(2)])
+    assert [(each.file, each.row) for each in spool.take(2)] == [("orders.csv", 17), ("", 0)]
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_only_its_owner_reads_a_spool(path: Path, existed: bool) -> None:
+    if existed:
+        path.parent.mkdir()
+        path.touch(0o644)
+    with Spool(path) as spool:
+        spool.append([change(1)])
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert modes == {"shop.sqlite3": 0o600, "shop.sqlite3-wal": 0o600}
 
 
 def test_an_error_while_marking_changes_nothing(spool: Spool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.contract import AdapterError
 from adapters.table.adapter import TableAdapter
-from adapters.table.grouping import RowError
+from adapters.table.grouping import DOCUMENT_HELD_BACK, ROW_INVALID, RowError
 from adapters.table.mapping import MappingInvalid, parse_mapping
 from pointbook.v1 import events_pb2
 
@@ -139,8 +139,7 @@ def test_a_document_with_one_wrong_row_is_held_back_whole_and_every_mistake_name
         + "sale;SO-1;2;2026-07-01;C-8;A;1;5;0;\n"
         + "sale;SO-2;1;01.07.2026 12:00;C-9;A;1;5;0;\n"
         + "sale;SO-3;1;01.07.2026 12:00;C-9;A;1;5;0;\n"
-        + "sale;SO-3;2;01.07.2026 12:00\n"
-        + "sale;;2;01.07.2026 12:00;C-9;A;1;5;0;\n",
+        + "sale;SO-3;2;01.07.2026 12:00\n",
     )
     assert [event.event_id for event in events] == ["order:SO-2"]
     assert [(e.row, e.document, e.message) for e in sorted(errors, key=lambda e: e.row)] == [
@@ -148,8 +147,67 @@ def test_a_document_with_one_wrong_row_is_held_back_whole_and_every_mistake_name
         (2, "order:SO-1", "member is 'C-8', in the document's first row 'C-9'"),
         (2, "order:SO-1", "Date: '2026-07-01' fits none of the date formats %d.%m.%Y %H:%M"),
         (5, "order:SO-3", "has 4 cells, the header has 10"),
-        (6, "", "has no document id"),
     ]
+
+
+def _sale(number: str, line: int) -> str:
+    return f"sale;{number};{line};01.07.2026 12:00;C-9;A;1;5;0;\n"
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ('sale;SO-2;"2"x;01.07.2026 12:00;C-9;A;1;5;0;\n', "is no CSV record"),
+        ("sale\n", "has 1 cells, the header has 10"),
+        ("sale;;2;01.07.2026 12:00;C-9;A;1;5;0;\n", "has no document id"),
+        ("sale;x;SO-2;2;01.07.2026 12:00;C-9;A;1;5;0;\n", "has 11 cells, the header has 10"),
+    ],
+)
+def test_a_row_whose_document_is_not_known_holds_back_those_it_may_be_part_of(
+    tmp_path: Path, broken: str, told: str
+) -> None:
+    table = HEADER + _sale("SO-1", 1) + _sale("SO-2", 1) + broken + _sale("SO-3", 1)
+    events, errors = read(tmp_path, table + _sale("SO-4", 1), apart=0)
+    assert [event.order.id for event in events] == ["SO-1", "SO-4"]
+    (bad, *_) = (error for error in errors if error.reason == ROW_INVALID)
+    assert (bad.row, bad.message) == (3, told) or bad.message.startswith(told)
+    assert [(e.row, e.document) for e in errors if e.reason == DOCUMENT_HELD_BACK] == [
+        (2, "order:SO-2"),
+        (4, "order:SO-3"),
+    ]
+
+
+def test_the_further_rows_may_lie_apart_the_more_an_unknown_row_holds_back(tmp_path: Path) -> None:
+    rows = [_sale(f"SO-{n}", 1) for n in range(10)]
+    rows[5] = "sale\n"
+    events, errors = read(tmp_path, HEADER + "".join(rows), apart=2)
+    # Rows 3, 4, 5 and 7, 8, 9 have at most two others between them and row 6.
+    assert [event.order.id for event in events] == ["SO-0", "SO-1", "SO-9"]
+    assert len(errors) == 1 + 6
+    assert errors[-1].message == "row 6, whose document is not known, may be part of it"
+
+
+def test_rows_around_an_unknown_one_are_still_one_document(tmp_path: Path) -> None:
+    table = HEADER + _sale("SO-1", 1) + "sale\n" + _sale("SO-1", 3) + _sale("SO-2", 1)
+    events, errors = read(tmp_path, table, apart=0)
+    assert [event.order.id for event in events] == ["SO-2"]
+    assert [(e.row, e.document) for e in errors] == [(2, ""), (1, "order:SO-1")]
+
+
+def test_what_is_wrong_with_a_held_back_document_itself_is_told_as_well(tmp_path: Path) -> None:
+    table = HEADER + _sale("SO-1", 1).replace(";5;", ";five;") + "sale\n"
+    _, errors = read(tmp_path, table, apart=0)
+    assert [(e.row, e.reason) for e in errors] == [(2, ROW_INVALID), (1, ROW_INVALID)]
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_row_and_no_row_number(tmp_path: Path) -> None:
+    rows = [f"N,{n},1,2026-07-01 12:00:00,paid,1,5,EUR,\n" for n in range(300)]
+    rows[100] = rows[100].replace("N,", '"N,')
+    mapping = COLUMNS + "[files.main]\nrows_apart_max = 0\n"
+    events, errors = read(tmp_path, COLUMNS_HEADER + "".join(rows), mapping)
+    assert len(events) == 297
+    assert [e.row for e in errors] == [101, 100, 102]
+    assert events[-1].order.lines[0].line_id == "300"
 
 
 def test_rows_of_one_document_may_lie_apart_as_far_as_the_mapping_says(tmp_path: Path) -> None:
@@ -282,6 +340,7 @@ def test_a_cursor_leaves_out_what_was_kept_and_everything_is_counted(tmp_path: P
     adapter = TableAdapter(mapping, {"main": path}, pytest.fail)
     assert list(adapter.changes(everything[2].cursor)) == everything[3:]
     assert (adapter.rows_read, adapter.documents) == (5, {"order": 5})
+    assert [(change.file, change.row) for change in everything[:2]] == [("t.csv", 1), ("t.csv", 2)]
     assert adapter.bytes_read == adapter.bytes_total == path.stat().st_size
 
 
@@ -296,3 +355,80 @@ def test_a_document_with_more_lines_than_intake_takes_is_an_error(tmp_path: Path
     events, errors = read(tmp_path, COLUMNS_HEADER + rows, COLUMNS)
     assert events == []
     assert [(e.row, e.message) for e in errors] == [(1, "has 5001 lines, at most 5000 are taken")]
+
+
+SHIPMENTS = """
+format = 1
+source = "shop"
+[[documents]]
+kind = "ignore"
+when = [{ column = "No", prefix = "#" }]
+[[documents]]
+kind = "shipment"
+id = ["No"]
+version = "Version"
+time = "Left"
+time_of_rows = "latest"
+order_id = "Order"
+[documents.line]
+id = "Line"
+quantity = "Qty"
+"""
+SHIPMENTS_HEADER = "No,Version,Left,Order,Line,Qty\n"
+
+
+def test_shipments_need_no_money(tmp_path: Path) -> None:
+    events, errors = read(
+        tmp_path,
+        SHIPMENTS_HEADER
+        + "D-1,2,1970-01-02 00:00:00,SO-1,1,2\n"
+        + "D-1,2,1970-01-03 00:00:00,SO-1,2,0.50\n",
+        SHIPMENTS,
+    )
+    assert errors == []
+    assert events == [
+        events_pb2.Event(
+            event_id="shipment:D-1@2",
+            shipment=events_pb2.Shipment(
+                id="D-1",
+                version=2,
+                status=events_pb2.DOCUMENT_STATUS_DONE,
+                shipped_at={"seconds": 2 * 86_400},
+                order_id="SO-1",
+                lines=[
+                    events_pb2.ShipmentLine(line_id="1", quantity="2"),
+                    events_pb2.ShipmentLine(line_id="2", quantity="0.5"),
+                ],
+            ),
+        )
+    ]
+
+
+def test_a_shipment_without_lines_in_the_mapping_is_the_whole_order(tmp_path: Path) -> None:
+    mapping = SHIPMENTS[: SHIPMENTS.index("[documents.line]")]
+    row = "D-1,1,1970-01-02 00:00:00,SO-1,,\n"
+    (event,), errors = read(tmp_path, SHIPMENTS_HEADER + row, mapping)
+    assert errors == []
+    assert (event.shipment.order_id, len(event.shipment.lines)) == ("SO-1", 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("D-1,1,1970-01-02 00:00:00,,1,2", "order_id is empty: a shipment names its order"),
+        ("D-1,1,1970-01-02 00:00:00,SO-1,1,two", "Qty: 'two' is not a number"),
+        ("D-1,1,yesterday,SO-1,1,2", "Left: 'yesterday' fits none"),
+    ],
+)
+def test_a_shipment_with_a_mistake_is_held_back(tmp_path: Path, row: str, told: str) -> None:
+    events, errors = read(tmp_path, SHIPMENTS_HEADER + row + "\n", SHIPMENTS)
+    assert events == []
+    assert errors[0].message.startswith(told)
+
+
+def test_ignored_rows_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(SHIPMENTS_HEADER + "#1,,,,,\nD-1,1,1970-01-02 00:00:00,SO-1,1,2\n#2,,,,,\n")
+    adapter = TableAdapter(parse_mapping(SHIPMENTS), {"main": path}, pytest.fail)
+    assert len(list(adapter.changes(""))) == 1
+    assert (adapter.rows_read, adapter.rows_ignored) == (3, 2)

@@ -145,7 +145,13 @@ class World:
             "SELECT account, sum(quantity)::bigint FROM posting WHERE book_id = :book"
             " GROUP BY 1 HAVING sum(quantity) <> 0 ORDER BY 1"
         )
-        return {"members": self.members(), "causes": causes, "accounts": accounts}
+        # Without expiry an order's points stay in its own lots, whatever was corrected on the way.
+        lots = self.sql(
+            "SELECT o.order_id, l.member_id = o.member_id, sum(l.remaining)::bigint, sum(l.cost_minor)::bigint"
+            " FROM order_state o JOIN lot l ON l.id = ANY(o.lot_ids) WHERE o.book_id = :book AND l.is_open"
+            " GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return {"members": self.members(), "causes": causes, "accounts": accounts, "lots": lots}
 
     def check(self) -> None:
         """The invariants of the books, in plain SQL."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -143,11 +145,26 @@ def _apply_or_halve(
             first = _apply_or_halve(connection, books, rows[:middle], bases)
             second = _apply_or_halve(connection, books, rows[middle:], bases)
             return Applied(first.facts + second.facts, first.parked + second.parked)
-        logger.exception("event %s of %s cannot be applied; parked", rows[0].seq, rows[0].source)
-        message = f"event {rows[0].event_id}: applying it failed: {type(error).__name__}: {error}"
-        parking = Parking(rows[0].seq, "APPLY_FAILED", message.replace("\x00", "")[:2000])
+        what = described(error)
+        logger.error("event %s of %s is parked: %s", rows[0].seq, rows[0].source, what)
+        message = f"event {rows[0].event_id}: applying it failed: {what}"
+        parking = Parking(rows[0].seq, "APPLY_FAILED", message)
         parked.park(connection, book_id, [parking])
         return Applied(0, (parking.seq,))
+
+
+def described(error: Exception) -> str:
+    """Says what went wrong and where, without any value: error texts may carry personal data.
+
+    Of PostgreSQL the primary message, which names table and rule, not the detail, which shows the row.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "site-packages" not in frame.filename]
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
+    if isinstance(cause, psycopg.Error):
+        return f"{type(cause).__name__}: {cause.diag.message_primary or 'no message'} ({place})"
+    return f"{type(cause).__name__} ({place})"
 
 
 def is_transient(error: Exception) -> bool:
