@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,13 +117,10 @@ class ErrorsFile:
     def _write(self, cells: Sequence[str]) -> None:
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "w", encoding="utf-8", newline="", opener=_for_owner_only)
+            self.path.touch(0o600)
+            self._file = self.path.open("w", encoding="utf-8", newline="")
             csv.writer(self._file).writerow(ERROR_COLUMNS)
         csv.writer(self._file).writerow([_as_text(cell) for cell in cells])
-
-
-def _for_owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _as_text(cell: str) -> str:

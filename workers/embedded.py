@@ -11,13 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import dramatiq
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from plugin.store.books import apply_program
+from plugin.errors import Rejected
+from plugin.store.books import apply_program, list_books
 from plugin.store.schema import migrate
 from workers.actors import Actors, declare_actors
 from workers.broker import make_broker
@@ -69,6 +69,12 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
         if program is not None:
             with engine.begin() as connection:
                 apply_program(connection, program, "command line")
+        with engine.connect() as connection:
+            if not list_books(connection):
+                raise Rejected(
+                    "BOOK_MISSING",
+                    "there is no book yet: name a program file, `pointbook up --program docs/program.toml`",
+                )
         broker = make_broker(settings)
         stack.callback(broker.close)
         actors = declare_actors(broker, engine, settings)
@@ -88,8 +94,3 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
         server = start_server(settings, engine, actors)
         stack.callback(server.stop)
         yield Embedded(settings, engine, actors, server)
-
-
-def default_program() -> Path:
-    """Returns the program file that is shipped as a starting point."""
-    return Path(__file__).parent / "demo" / "data" / "program.toml"

@@ -8,17 +8,21 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
 from sqlalchemy import Engine
 
+from accounting.chart import chart_names
 from accounting.entries import entry_messages
 from accounting.service import LedgerService
+from plugin.errors import Rejected
 from plugin.services.collector import Collector
-from plugin.services.errors import ErrorInterceptor
+from plugin.services.errors import ErrorInterceptor, to_status
 from plugin.services.intake import IntakeService
 from plugin.services.members import MemberService
 from plugin.store.books import Book, list_books
@@ -110,33 +114,42 @@ class KeyInterceptor(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Lets a call with a known key pass."""
-        if handler_call_details.method.startswith(_OPEN_METHODS):
-            return continuation(handler_call_details)
+        handler = continuation(handler_call_details)
+        if handler is None or handler_call_details.method.startswith(_OPEN_METHODS):
+            return handler
         given = dict(handler_call_details.invocation_metadata).get("authorization", "")
         token = str(given).removeprefix("Bearer ").encode()
         matches = [hmac.compare_digest(token, key) for key in self._keys]
         if any(matches):
-            return continuation(handler_call_details)
+            return handler
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(_refuse)
+        if handler.stream_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(_refuse)
         return grpc.unary_unary_rpc_method_handler(_refuse)
 
 
 def _refuse(request: Any, context: grpc.ServicerContext) -> Any:
-    context.abort(
-        grpc.StatusCode.UNAUTHENTICATED,
-        "send a known API key as metadata: authorization: Bearer <key>",
+    error = Rejected(
+        "UNAUTHENTICATED", "send a known API key as metadata: authorization: Bearer <key>"
     )
+    context.abort_with_status(rpc_status.to_status(to_status(error)))
 
 
 def _add_services(
     server: grpc.Server, settings: Settings, engine: Engine, actors: Actors, collector: Collector
 ) -> None:
     books = fresh_books(engine)
+    names = chart_names(settings.accounts)
     intake_pb2_grpc.add_IntakeServiceServicer_to_server(
-        IntakeService(engine, collector, books, settings.lanes, entry_messages), server
+        IntakeService(
+            engine, collector, books, settings.lanes, partial(entry_messages, names=names)
+        ),
+        server,
     )
     members_pb2_grpc.add_MemberServiceServicer_to_server(MemberService(engine, books), server)
     ledger_pb2_grpc.add_LedgerServiceServicer_to_server(
-        LedgerService(engine, settings.books_dir), server
+        LedgerService(engine, settings.books_dir, names), server
     )
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(
         OperationsService(engine, books, actors, settings), server

@@ -1,6 +1,6 @@
 """Logs, and how a process treats its memory.
 
-Logs: one line per event, as text for people or JSON for programs; never payloads, personal data or secrets.
+Logs: one line per event on standard error; never payloads, personal data or secrets.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 The carrying amount of a lot is a pure function of what remains of it: with ``base`` points of the same order before it and
 unit cost ``u``, a lot carries ``round((base + remaining) * u) - round(base * u)``, half up. So the last slice takes the
 remainder, an order that grew in steps carries the same as one that came whole, and taking an order's points back newest first
-leaves exactly what it would carry had they never been there. Books do not depend on the order in which documents arrive.
+leaves exactly what it would carry had they never been there. Books do not depend on the order in which documents
+arrive, as long as points are taken from the lots of their own order; where expiry or another order has used those up, the cents follow the
+lots that were taken instead.
 """
 
 from __future__ import annotations

@@ -59,6 +59,27 @@ def list_parked(
     return [ParkedRow._make(row) for row in rows]
 
 
+class ConflictRow(NamedTuple):
+    """A refused event: its id was known with other content."""
+
+    id: int
+    source: str
+    event_id: str
+    first_seq: int
+    received_at: datetime
+
+
+def list_conflicts(
+    connection: Connection, after_id: int = 0, limit: int = 100
+) -> list[ConflictRow]:
+    """Returns refused conflicts by id, after one, at most ``limit``; never their content."""
+    rows = cursor(connection).execute(
+        "SELECT id, source, event_id, first_seq, received_at FROM conflict WHERE id > %s ORDER BY id LIMIT %s",
+        (after_id, limit),
+    )
+    return [ConflictRow._make(row) for row in rows]
+
+
 def lock_open(connection: Connection, seqs: Sequence[int]) -> list[int]:
     """Locks those of some parked events that are still open and returns them in order."""
     rows = cursor(connection).execute(

@@ -190,36 +190,14 @@ def test_killed_it_goes_on_where_it_was_and_the_figures_are_of_the_whole(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_random_calls_again_and_again_the_figures_are_exact(
+def test_killed_at_random_points_again_and_again_the_figures_are_exact(
     folder: Path, intake: Any, eventually: Callable[..., Any], seed: int
 ) -> None:
     chance = random.Random(seed)
     for _ in range(4):
         kill_at = intake.calls + chance.randint(1, 8)
-        hears_no_answer = chance.random() < 0.5
-        process: subprocess.Popen[str] | None = None
-        started = threading.Event()
-
-        def kills(
-            call: int,
-            context: grpc.ServicerContext,
-            kill_at: int = kill_at,
-            hears_no_answer: bool = hears_no_answer,
-            started: threading.Event = started,
-        ) -> None:
-            if call == kill_at and hears_no_answer:
-                started.wait(30)
-                assert process is not None
-                process.kill()
-
-        intake.mood = kills
-        process = start(folder, intake.address, "--batch", "7")
-        started.set()
-        if not hears_no_answer:  # anywhere between this answer and the next call's
-            eventually(lambda calls=kill_at: intake.calls >= calls, within=30, every=0.001)
-            process.kill()
-        assert process.wait(30) == -signal.SIGKILL
-        process.communicate()
+        _kill_around(kill_at, chance.random() / 100, folder, intake, eventually)
+    intake.mood = lambda call, context: None
     status, output, _ = run(folder, intake.address, "--batch", "7", "--json")
     figures = json.loads(output)
     assert status == 0
@@ -227,6 +205,30 @@ def test_killed_at_random_calls_again_and_again_the_figures_are_exact(
     assert figures["accepted"] + figures["duplicate"] == ORDERS
     assert figures["duplicate"] <= 4 * 7  # at most the batch under way at each kill
     assert (figures["rows_read"], figures["documents"]) == (ORDERS, {"order": ORDERS})
+
+
+def _kill_around(
+    call_number: int,
+    after_seconds: float,
+    folder: Path,
+    intake: Any,
+    eventually: Callable[..., Any],
+) -> None:
+    """Kills a run a moment after it made a call; the call after that one is not answered before."""
+    killed = threading.Event()
+
+    def waits_for_the_kill(call: int, context: grpc.ServicerContext) -> None:
+        if call > call_number:
+            killed.wait(30)
+
+    intake.mood = waits_for_the_kill
+    process = start(folder, intake.address, "--batch", "7")
+    eventually(lambda: intake.calls >= call_number, within=30, every=0.001)
+    killed.wait(after_seconds)
+    process.kill()
+    process.communicate(timeout=30)
+    killed.set()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_mended_after_it_stopped_nothing_old_is_sent(folder: Path, intake: Any) -> None:

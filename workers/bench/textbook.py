@@ -15,16 +15,16 @@ import dramatiq
 import grpc
 from dramatiq.cli import main as run_dramatiq
 from dramatiq.cli import make_argument_parser
-from sqlalchemy import BigInteger, Engine, ForeignKey, Text, create_engine, select
+from sqlalchemy import BigInteger, Engine, ForeignKey, Text, create_engine, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from plugin.store.schema import engine_url
 from pointbook.v1 import events_pb2, intake_pb2, intake_pb2_grpc
 from workers.bench.load import SOURCE
 from workers.broker import make_broker
-from workers.cli.session import stop_signal
 from workers.database import make_engine
 from workers.settings import Settings, load_settings
+from workers.stopping import stop_signal
 from workers.telemetry import configure_logging
 
 SCHEMA = "textbook"
@@ -216,9 +216,7 @@ def work() -> None:
 def applied(engine: Engine) -> int:
     """Counts the orders that are applied."""
     with engine.connect() as connection:
-        return int(
-            connection.exec_driver_sql(f"SELECT count(*) FROM {SCHEMA}.sales_order").scalar_one()
-        )  # noqa: S608
+        return int(connection.scalar(select(func.count()).select_from(Order)) or 0)
 
 
 def request_of(event: events_pb2.Event) -> bytes:

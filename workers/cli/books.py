@@ -19,7 +19,7 @@ from accounting.verify import verify
 from plugin.errors import Rejected
 from plugin.money import format_minor
 from plugin.store.books import Book
-from workers.cli.session import Session, opened, parse_date, stop_signal, today_in
+from workers.cli.session import Session, opened, parse_date, today_in
 from workers.ledger import write_ledgers_until
 from workers.show.books import show_reconciliation, show_rollforward
 from workers.show.output import (
@@ -30,6 +30,7 @@ from workers.show.output import (
     progress_bar,
     told,
 )
+from workers.stopping import stop_signal
 from workers.telemetry import configure_logging
 from workers.text import _
 

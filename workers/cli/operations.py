@@ -175,6 +175,30 @@ def parked(
 
 
 @events.command()
+def conflicts(
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=100_000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List refused events whose id was known with other content; exit status 1 when there are any."""
+    with told(), opened() as session:
+        with session.engine.connect() as connection:
+            rows = store.list_conflicts(connection, limit=limit)
+        shown = [
+            (row.source, row.event_id, str(row.first_seq), row.received_at.isoformat())
+            for row in rows
+        ]
+        if as_json:
+            keys = ("source", "event_id", "first_sequence", "received_at")
+            print_json([dict(zip(keys, row, strict=True)) for row in shown])
+        elif rows:
+            columns = (_("source"), _("event"), _("sequence of the first"), _("refused at"))
+            print_table(_("Refused conflicts"), columns, shown)
+        else:
+            console.print(_("There are no conflicts."))
+        raise typer.Exit(FOUND_SOMETHING if rows else 0)
+
+
+@events.command()
 def retry(
     sequences: Annotated[
         list[int] | None,

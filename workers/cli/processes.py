@@ -14,7 +14,6 @@ from plugin.errors import Rejected
 from workers.actors import declare_actors
 from workers.broker import make_broker
 from workers.cli.programs import read_program
-from workers.cli.session import stop_signal
 from workers.database import make_engine
 from workers.embedded import running
 from workers.relay import relay_until
@@ -22,6 +21,7 @@ from workers.schedule import run_schedule
 from workers.server import start_server
 from workers.settings import Settings, load_settings
 from workers.show.output import console, told
+from workers.stopping import stop_signal
 from workers.telemetry import configure_logging, spare_garbage_collector
 from workers.text import _
 

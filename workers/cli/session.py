@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -68,14 +66,6 @@ def opened(data_dir: Path | None = None) -> Iterator[Session]:
             yield Session(settings, engine)
         finally:
             engine.dispose()
-
-
-def stop_signal() -> Callable[[float], bool]:
-    """Returns a function that waits so many seconds and tells whether SIGTERM or SIGINT came."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping.wait
 
 
 def parse_date(text: str, name: str) -> date:

@@ -72,18 +72,19 @@ def _with_patience(
     what broke.
     """
     isolating = False
-    for attempt in range(COLLISIONS_MAX):
+    collisions = 0
+    while True:
         try:
             with engine.begin() as connection:
                 return _apply_waiting(connection, books, lane, events_max, isolating)
         except Collision:
-            if attempt == COLLISIONS_MAX - 1:
+            collisions += 1
+            if collisions == COLLISIONS_MAX:
                 raise
         except Exception as error:
             if isolating or isinstance(error, Unavailable) or is_transient(error):
                 raise
             isolating = True
-    raise AssertionError("unreachable")
 
 
 def _apply_waiting(
