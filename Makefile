@@ -11,7 +11,7 @@ export POINTBOOK_VENV := $(VENV)
 .PHONY: help demo test test-full lint format check stubs bench clean distclean
 
 help:
-	@echo 'make demo       a year of real orders through the whole system, with books'
+	@echo 'make demo       a year of retail orders through the whole system, with books'
 	@echo 'make test       all tests; brings its own PostgreSQL and RabbitMQ'
 	@echo 'make test-full  the tests on the large real data set, too'
 	@echo 'make lint       ruff, mypy, import contracts, freshness of the stubs'

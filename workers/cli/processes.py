@@ -63,7 +63,7 @@ def demo(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a year of real retail orders through the whole system and show points, books and reconciliations."""
+    """Run a year of retail orders through the whole system and show points, books and reconciliations."""
     from workers.demo.run import run_demo
 
     with told():
