@@ -21,7 +21,7 @@ from plugin.store.books import apply_program, list_books
 from plugin.store.schema import migrate
 from workers.actors import Actors, declare_actors
 from workers.broker import make_broker
-from workers.database import make_engine
+from workers.database import make_engine, make_hot_engine
 from workers.embedded_postgres import EmbeddedPostgres
 from workers.ledger import write_ledgers_until
 from workers.relay import relay_once
@@ -64,7 +64,7 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
             settings = settings.model_copy(update={"database_url": SecretStr(postgres.url())})
         assert settings.database_url is not None
         migrate(settings.database_url.get_secret_value())
-        engine = make_engine(settings, settings.work_threads + CONNECTIONS_BESIDE_WORK)
+        engine = make_engine(settings, CONNECTIONS_BESIDE_WORK)
         stack.callback(engine.dispose)
         if program is not None:
             with engine.begin() as connection:
@@ -77,7 +77,9 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
                 )
         broker = make_broker(settings)
         stack.callback(broker.close)
-        actors = declare_actors(broker, engine, settings)
+        hot_engine = make_hot_engine(settings, settings.work_threads)
+        stack.callback(hot_engine.dispose)
+        actors = declare_actors(broker, hot_engine, settings)
         worker = dramatiq.Worker(broker, worker_threads=settings.work_threads, worker_timeout=100)
         worker.start()
         stack.callback(worker.stop)

@@ -6,7 +6,7 @@ import dramatiq
 
 from workers.actors import declare_actors
 from workers.broker import make_broker
-from workers.database import make_engine
+from workers.database import make_hot_engine
 from workers.settings import load_settings
 from workers.telemetry import configure_logging, spare_garbage_collector
 
@@ -20,5 +20,5 @@ def start() -> None:
     configure_logging(settings.log_level)
     broker = make_broker(settings)
     dramatiq.set_broker(broker)
-    declare_actors(broker, make_engine(settings, settings.work_threads), settings)
+    declare_actors(broker, make_hot_engine(settings, settings.work_threads), settings)
     spare_garbage_collector()

@@ -41,6 +41,7 @@ from pointbook.v1 import (
     redemptions_pb2_grpc,
 )
 from workers.actors import Actors
+from workers.database import make_hot_engine
 from workers.operations import OperationsService
 from workers.publisher import Publisher
 from workers.settings import Settings
@@ -60,6 +61,7 @@ class RunningServer:
     _server: grpc.Server
     _health: health.HealthServicer
     _collector: Collector
+    _intake_engine: Engine
     _publisher: Publisher
     _stop_seconds_max: float
 
@@ -69,6 +71,7 @@ class RunningServer:
         self._server.stop(self._stop_seconds_max).wait()
         self._collector.stop()
         self._publisher.stop()
+        self._intake_engine.dispose()
 
 
 def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningServer:
@@ -78,7 +81,8 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
         OSError: The address is taken or cannot be listened on.
     """
     publisher = Publisher(actors.apply_batch.send)
-    collector = Collector(engine, publisher.publish)
+    intake_engine = make_hot_engine(settings, 1)
+    collector = Collector(intake_engine, publisher.publish)
     server = grpc.server(
         ThreadPoolExecutor(settings.server_threads, thread_name_prefix="grpc"),
         interceptors=[
@@ -96,7 +100,15 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
     port = _listen(server, settings)
     server.start()
     logger.info("listening on port %s", port)
-    return RunningServer(port, server, status, collector, publisher, settings.stop_seconds_max)
+    return RunningServer(
+        port,
+        server,
+        status,
+        collector,
+        intake_engine,
+        publisher,
+        settings.stop_seconds_max,
+    )
 
 
 class KeyInterceptor(grpc.ServerInterceptor):

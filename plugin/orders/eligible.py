@@ -60,8 +60,8 @@ def shipped_pieces(shipments: Iterable[Shipment], order: Order) -> Shipped:
     ordered = {line.line_id: line.quantity_micro for line in order.lines}
     total: dict[str, int] = {}
     for shipment in shipments:
-        pieces = {line.line_id: line.quantity_micro for line in shipment.lines} or ordered
-        for line_id, quantity in pieces.items():
+        pieces = [(line.line_id, line.quantity_micro) for line in shipment.lines]
+        for line_id, quantity in pieces or ordered.items():
             total[line_id] = total.get(line_id, 0) + quantity
     return {k: _towards(ordered[k], quantity) for k, quantity in total.items() if k in ordered}
 

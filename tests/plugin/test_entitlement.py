@@ -119,6 +119,11 @@ def test_a_shipment_without_lines_ships_the_whole_order(program: Any, order: Any
     assert steps(program(), Documents(order(), [ship(1)])) == [("shipment:D1", 19)]
 
 
+def test_a_line_shipped_in_two_parts_of_one_shipment_counts_both(program: Any, order: Any) -> None:
+    whole = order(OrderLine("1", 3 * MICRO, 1999))
+    assert total(program(), Documents(whole, [ship(1, ("1", "2"), ("1", "1"))])) == 19
+
+
 def test_more_shipped_than_ordered_earns_no_more(program: Any, order: Any) -> None:
     documents = Documents(order(), [ship(1), ship(2), ship(3, ("1", "5"))])
     assert total(program(), documents) == 19
