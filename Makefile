@@ -7,6 +7,8 @@ STAMP_DEV := $(VENV)/.installed-dev
 PROTOS := $(wildcard proto/pointbook/v1/*.proto)
 
 export POINTBOOK_VENV := $(VENV)
+# Compiling every module at every start costs seconds a process.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-full lint format check stubs bench clean distclean
 

@@ -216,7 +216,7 @@ def _ledger(machine: Machine, say: Callable[[str], None]) -> dict[str, Any]:
     with machine.engine.begin() as connection:
         year = sample_book(connection, "year")
         first_day = (datetime.now(UTC) - timedelta(days=365)).date()
-        insert_sample(connection, year.id, YEAR_TRANSACTIONS * 3, first_day, 365, 12)
+        insert_sample(connection, year.id, YEAR_TRANSACTIONS * 3, first_day, 365, 16)
     LedgerWriter(machine.engine, year, machine.folder / "books" / "year").write(waits=True)
     begins = time.perf_counter()
     checked = check_ledger(machine.folder / "books" / "year" / "main.beancount")
