@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from workers.handlers.batches import apply_lane, retry_parked
 from workers.handlers.books import Books
+from workers.handlers.lanes import LaneDesk
 from workers.settings import Settings
 
 
@@ -31,6 +32,7 @@ def declare_actors(broker: Broker, engine: Engine | None, settings: Settings) ->
         settings: Queue name and sizes.
     """
     local = threading.local()
+    desk = LaneDesk()
 
     def books() -> Books:
         known: Books | None = getattr(local, "books", None)
@@ -44,7 +46,9 @@ def declare_actors(broker: Broker, engine: Engine | None, settings: Settings) ->
         return engine
 
     def apply_batch(lane: int, batch_id: int) -> None:
-        apply_lane(database(), books(), lane, batch_id, settings.apply_events_max)
+        with desk.take(lane, batch_id) as wanted:
+            for one in wanted:
+                apply_lane(database(), books(), lane, one, settings.apply_events_max)
 
     def retry_events(seqs: Sequence[int]) -> None:
         retry_parked(database(), books(), seqs)
