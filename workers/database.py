@@ -44,7 +44,7 @@ def _engine(settings: Settings, pool_size: int, connect_args: dict[str, object])
         engine_url(settings.database_url.get_secret_value()),
         pool_size=pool_size,
         max_overflow=4,
-        pool_pre_ping=True,
+        pool_pre_ping="options" not in connect_args,
         pool_recycle=1800,
         connect_args={"connect_timeout": 10, "application_name": "pointbook", **connect_args},
     )

@@ -15,9 +15,9 @@ from workers.bench.cluster import wait_for
 from workers.bench.load import Sender, requests
 
 BATCH = 500
-PACED_BATCH = 100
+PACED_BATCH = 500
 APPLY_SECONDS_MAX = 600.0
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.01
 
 PROGRAM = """\
 [book]
@@ -146,7 +146,7 @@ class _Watch:
 def measure_latency(
     target: str, engine: Engine, first: int, count: int, events_per_s: float
 ) -> Latency:
-    """Sends events at a steady rate in calls of a hundred and watches from outside when each batch is applied."""
+    """Sends events at a steady rate in calls of five hundred and watches from outside when each batch is applied."""
     prepared = list(requests(first, count, PACED_BATCH, seed=11))
     watch = _Watch(engine)
     thread = threading.Thread(target=watch.run, daemon=True)
