@@ -104,7 +104,10 @@ def post(
     """
     order = documents.order
     if movement.points > 0:
-        lot = _lot(state, wallet, movement, fact_id, order.store, program)
+        # What a cancelled return gives back was earned with the order.
+        is_accrual = movement.kind is FactKind.ACCRUED
+        earned_at = movement.earned_at if is_accrual else order.ordered_at
+        lot = _lot(state, wallet, movement.points, earned_at, fact_id, order.store, program)
         change = wallet.give(lot)
         if lot.points:
             state.lot_ids.append(lot.id)
@@ -172,20 +175,21 @@ def expire(
 def _lot(
     state: OrderState,
     wallet: Wallet,
-    movement: Movement,
+    points: int,
+    earned_at: int,
     fact_id: int,
     store: str,
     program: Program,
 ) -> Lot:
-    accrued_on = business_date(movement.business_at, program.time_zone)
+    accrued_on = business_date(earned_at, program.time_zone)
     return Lot(
         id=fact_id,
         member_id=wallet.member_id,
-        points=movement.points,
-        remaining=movement.points,
+        points=points,
+        remaining=points,
         base_points=max(0, state.posted_points),
         unit_cost_nano=program.unit_cost_nano,
-        available_at=movement.business_at + program.pending_us,
+        available_at=earned_at + program.pending_us,
         expires_on=program.expiry.expires_on(accrued_on),
         program_version=program.version,
         store=store,

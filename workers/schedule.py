@@ -115,7 +115,8 @@ def _leadership(engine: Engine) -> Iterator[Connection | None]:
 
     The connection is closed for good at the end, which releases the lock, also when it broke meanwhile.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect() as opened:
+        connection = opened.execution_options(isolation_level="AUTOCOMMIT")
         leads = connection.execute(
             text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}
         ).scalar()

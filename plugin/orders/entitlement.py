@@ -50,12 +50,17 @@ class Step(NamedTuple):
 
 
 class Movement(NamedTuple):
-    """A difference to post: ``points`` is what the member gains or loses."""
+    """A difference to post: ``points`` is what the member gains or loses.
+
+    ``business_at`` is when the difference came about, ``earned_at`` when the document it belongs to happened: pending and expiry count
+    from there, so that an order cancelled and confirmed again expires as if it had never been cancelled.
+    """
 
     cause: str
     kind: FactKind
     points: int
     business_at: int
+    earned_at: int
     rules: tuple[tuple[str, int], ...]
 
 
@@ -103,11 +108,14 @@ def differences(target: Sequence[Step], posted: Posted, corrected_at: int) -> li
                 else max(corrected_at, step.business_at)
             )
             rules = step.rules if before == 0 else (("correction", step.points - before),)
-            movements.append(_movement(step.cause, step.points - before, at, rules))
+            movements.append(
+                _movement(step.cause, step.points - before, at, step.business_at, rules)
+            )
     kept = {step.cause for step in target}
     for cause, before in posted.items():
         if before and cause not in kept:
-            movements.append(_movement(cause, -before, corrected_at, (("correction", -before),)))
+            rules = (("correction", -before),)
+            movements.append(_movement(cause, -before, corrected_at, corrected_at, rules))
     movements.sort(key=_takes)
     return movements
 
@@ -199,10 +207,12 @@ def _takes(movement: Movement) -> bool:
     return movement.points < 0
 
 
-def _movement(cause: str, points: int, at: int, rules: tuple[tuple[str, int], ...]) -> Movement:
+def _movement(
+    cause: str, points: int, at: int, earned_at: int, rules: tuple[tuple[str, int], ...]
+) -> Movement:
     gains = points > 0
     if cause.startswith("return:"):
         kind = FactKind.CLAWBACK_REVERSED if gains else FactKind.CLAWED_BACK
     else:
         kind = FactKind.ACCRUED if gains else FactKind.ACCRUAL_REVERSED
-    return Movement(cause, kind, points, at, rules)
+    return Movement(cause, kind, points, at, earned_at, rules)

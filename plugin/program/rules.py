@@ -111,16 +111,16 @@ def _highest_of_each_group(rules: list[Rule]) -> list[Rule]:
 
 
 def _base_points(rule: Rule, order: OrderContext, lines: Sequence[EligibleLine]) -> int:
-    """Returns points per whole amount or per whole piece: 5 per 2.50 on 3.00 is 5."""
+    """Returns points per whole amount or per whole piece: 5 per 2.50 on 3.00 is 5; never below 0."""
     holds = rule.condition.holds
     matching = (
         [line for line in lines if holds(order, line.line)] if rule.condition.asks_lines else lines
     )
     if rule.kind == "per_amount":
         total: Exact = sum(line.amount_minor for line in matching)
-        return int(total // rule.per_minor) * rule.points
+        return max(0, int(total // rule.per_minor)) * rule.points
     pieces: Exact = sum(line.quantity_micro for line in matching)
-    return int(pieces // MICRO) * rule.points
+    return max(0, int(pieces // MICRO)) * rule.points
 
 
 def _multiply(

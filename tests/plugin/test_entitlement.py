@@ -19,7 +19,7 @@ from plugin.events import (
     Shipment,
     ShipmentLine,
 )
-from plugin.orders.entitlement import Documents, differences, entitlement
+from plugin.orders.entitlement import Documents, Step, differences, entitlement
 
 DAY = 86_400_000_000
 START = 1_760_000_000_000_000
@@ -320,3 +320,10 @@ def test_a_correction_counts_on_the_day_it_was_made(program: Any, order: Any) ->
     assert (first.points, first.business_at) == (30, START)
     assert (later.points, later.business_at) == (11, START + 9 * DAY)
     assert later.rules == (("correction", 11),)
+
+
+def test_what_is_given_again_counts_from_the_order_and_not_from_the_correction() -> None:
+    """Confirmed on day 0, cancelled, confirmed again on day 9: pending and expiry count from day 0."""
+    step = Step("order", 100, business_at=0, rules=(("base", 100),))
+    (again,) = differences([step], {"order": 0}, corrected_at=9)
+    assert (again.points, again.business_at, again.earned_at) == (100, 9, 0)

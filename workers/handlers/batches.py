@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from plugin.errors import Unavailable
+from plugin.errors import Corrupt, Unavailable
 from plugin.facts import EVENTS_PER_BATCH_MAX, event_seq
 from plugin.store import inbox, parked
 from plugin.store.documents import Collision
@@ -136,7 +136,7 @@ def _apply_or_halve(
     try:
         with connection.begin_nested():
             return apply_events(connection, books.context(connection, book_id), rows, bases)
-    except (Collision, Unavailable):
+    except (Collision, Unavailable, Corrupt):
         raise
     except Exception as error:
         if is_transient(error):

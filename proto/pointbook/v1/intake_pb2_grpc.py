@@ -58,7 +58,7 @@ class IntakeServiceServicer:
 
     def RecordEvents(self, request, context):
         """Records a batch of at most 1,000 events and answers one result per event, in order. One bad event never fails its batch.
-        Errors: INVALID_ARGUMENT (source or book), RESOURCE_EXHAUSTED (more than 1,000 events, message over 8 MiB, too many calls waiting),
+        Errors: INVALID_ARGUMENT (source, or no book named where there are several), NOT_FOUND (book), RESOURCE_EXHAUSTED (more than 1,000 events, message over 8 MiB, too many calls waiting),
         UNAVAILABLE (database away, server stopping; nothing is recorded unless the same call succeeds later), DEADLINE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
