@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 from plugin.errors import Rejected
 from plugin.events import KINDS, content_hash, encode, lane_key
 from plugin.services.collector import Collector
+from plugin.services.fields import CODE_LENGTH_MAX, ID_LENGTH_MAX, require_id
 from plugin.services.messages import event_message
-from plugin.services.wire import CODE_LENGTH_MAX, ID_LENGTH_MAX, require_id, to_event
+from plugin.services.wire import to_event
 from plugin.store.books import Book, choose_book
 from plugin.store.inbox import Incoming, Outcome, Recorded
 from plugin.store.lookup import EntriesOf, find_event, statuses

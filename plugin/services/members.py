@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, select
 from plugin.errors import Rejected
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
+from plugin.services.fields import require_id, to_instant
 from plugin.services.messages import fact_message
 from plugin.services.paging import page_after, page_size, page_token
-from plugin.services.wire import require_id, to_instant, to_member_key
+from plugin.services.wire import to_member_key
 from plugin.store.books import Book, choose_book, load_programs
 from plugin.store.lookup import balance, find_member, list_facts
 from plugin.store.members import read_tiers

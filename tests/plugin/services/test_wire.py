@@ -21,7 +21,8 @@ from plugin.events import (
     encode,
     lane_key,
 )
-from plugin.services.wire import LINES_MAX, to_event
+from plugin.services.fields import LINES_MAX
+from plugin.services.wire import to_event
 from pointbook.v1 import events_pb2
 
 ORDER = """
