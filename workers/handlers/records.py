@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from plugin.events import Kind, Member, member_key
 from plugin.store import members as store
-from plugin.store.documents import DocumentKey
+from plugin.store.documents import Collision, DocumentKey
 from plugin.store.parked import Parking
 from workers.handlers.touched import Arrived
 
@@ -66,6 +66,9 @@ def settle_members(
 
     Returns:
         Records that cannot be taken because a telephone number or card is another member's.
+
+    Raises:
+        Collision: Another lane gave one of the keys away meanwhile.
     """
     refused: dict[DocumentKey, Parking] = {}
     homes = _new_members(changes)
@@ -88,6 +91,9 @@ def settle_members(
             elif changes.by_key[name] == owner:
                 pairs.setdefault(name, owner)
     known = store.resolve(connection, book_id, pairs)
+    if any(known[name] != pairs[name] for name in known):
+        # Another lane enrolled the same person since we looked; what we decided about is nobody.
+        raise Collision("member")
     store.add_identities(connection, book_id, [(k, m) for k, m in pairs.items() if k not in known])
     for key in refused:
         del changes.records[key]

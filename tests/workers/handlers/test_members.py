@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
+from sqlalchemy import Engine
+
+from plugin.events import Kind, Member, TierGrant
+from plugin.store.documents import Collision
+from plugin.store.members import add_identities, create_members
+from workers.handlers.records import known_members, settle_members
+from workers.handlers.touched import Arrived
 
 PHONE = "+8613800000000"
 
@@ -111,3 +119,17 @@ def test_one_telephone_in_one_batch_or_in_two_is_one_member(open_shop: Callable[
                     shop.release()
             found = shop.sql("SELECT points FROM member WHERE book_id = :book", book=shop.book.id)
             assert (found, shop.parked()) == ([(100,)], []), (accrual, source)
+
+
+def test_a_member_whom_another_lane_enrols_meanwhile_is_decided_on_again(engine: Engine) -> None:
+    """The record's lane looked before the other lane's commit and writes after it: nobody may become two members."""
+    record = Member(id="ann", version=1, joined_at=0, tiers=(TierGrant("gold", 0),))
+    newer = {("erp", Kind.MEMBER.value, "ann"): Arrived(1 << 8, "erp", record)}
+    with engine.begin() as ours:
+        changes = known_members(ours, 1, newer)
+        assert changes.owners == {}
+        with engine.begin() as theirs:
+            (member_id,) = create_members(theirs, 1, 1)
+            add_identities(theirs, 1, [("external_id:erp:ann", member_id)])
+        with pytest.raises(Collision):
+            settle_members(ours, 1, changes, [])
