@@ -7,32 +7,43 @@ number, and compiled into a `Program`. A version never changes once it is applie
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, ValidationError
 
 from plugin.errors import Rejected
-from plugin.money import NANO, Rounding, exponent, parse_amount
+from plugin.money import Rounding, exponent, parse_amount
 from plugin.points.expiry import Expiry
 from plugin.program.conditions import compile_condition
+from plugin.program.rewards import (
+    Code,
+    OffsetRules,
+    OffsetSection,
+    RedemptionRules,
+    RedemptionSection,
+    Reward,
+    RewardSection,
+    Strict,
+    compile_offset,
+    compile_redemption,
+    compile_rewards,
+    exact_nano,
+    instant_us,
+)
 from plugin.program.rules import EffectKind, Rule
 
 Trigger = Literal["confirmed", "shipped", "completed"]
 UnknownMember = Literal["park", "enrol", "ignore"]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BookSection(_Strict):
+class BookSection(Strict):
     """``[book]``: the legal entity whose books these are."""
 
     code: Code
@@ -41,7 +52,7 @@ class BookSection(_Strict):
     policy: Literal["cost"] = "cost"
 
 
-class ProgramSection(_Strict):
+class ProgramSection(Strict):
     """``[program]``: name and when this version begins to count for orders."""
 
     code: Code
@@ -49,7 +60,7 @@ class ProgramSection(_Strict):
     effective_from: datetime
 
 
-class AccrualSection(_Strict):
+class AccrualSection(Strict):
     """``[accrual]``: when an order earns, on what, and for whom."""
 
     trigger: Trigger = "shipped"
@@ -62,27 +73,27 @@ class AccrualSection(_Strict):
     exclude_categories: tuple[str, ...] = ()
 
 
-class PointsSection(_Strict):
+class PointsSection(Strict):
     """``[points]``: what a point is carried at in the books, in the book's currency."""
 
     unit_cost: Decimal = Field(ge=0, le=1_000_000)
 
 
-class ExpirySection(_Strict):
+class ExpirySection(Strict):
     """``[expiry]``: until when points can be used."""
 
     kind: Literal["never", "months", "month_end", "year_end"] = "never"
     months: int = Field(default=0, ge=0, le=1200)
 
 
-class TierSection(_Strict):
+class TierSection(Strict):
     """``[[tiers]]``: a tier a member can have; the first is the one members start with."""
 
     code: Code
     name: str = ""
 
 
-class EffectSection(_Strict):
+class EffectSection(Strict):
     """``effect`` of a rule."""
 
     kind: EffectKind
@@ -91,7 +102,7 @@ class EffectSection(_Strict):
     factor: Decimal | None = Field(default=None, ge=0, le=1000)
 
 
-class RuleSection(_Strict):
+class RuleSection(Strict):
     """``[[rules]]``: who earns how much."""
 
     id: Code
@@ -101,7 +112,7 @@ class RuleSection(_Strict):
     priority: int = 0
 
 
-class ProgramFile(_Strict):
+class ProgramFile(Strict):
     """A program file as written."""
 
     book: BookSection
@@ -111,6 +122,9 @@ class ProgramFile(_Strict):
     expiry: ExpirySection = ExpirySection()
     tiers: tuple[TierSection, ...] = ()
     rules: tuple[RuleSection, ...] = Field(min_length=1, max_length=1000)
+    rewards: tuple[RewardSection, ...] = Field(default=(), max_length=10_000)
+    redemption: RedemptionSection = RedemptionSection()
+    offset: OffsetSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,9 @@ class Program:
     expiry: Expiry
     tiers: tuple[str, ...]
     rules: tuple[Rule, ...]
+    rewards: Mapping[str, Reward] = field(default_factory=lambda: MappingProxyType({}))
+    redemption: RedemptionRules = field(default_factory=RedemptionRules)
+    offset: OffsetRules | None = None
 
     @property
     def first_tier(self) -> str:
@@ -176,13 +193,11 @@ def compile_program(program: ProgramFile, version: int) -> Program:
         raise Rejected(
             "TIME_ZONE_UNKNOWN", f"{book.time_zone!r} is no time zone", field="book.time_zone"
         ) from error
-    begins = program.program.effective_from
-    if begins.tzinfo is None:
-        begins = begins.replace(tzinfo=zone)
+    tiers = tuple(tier.code for tier in program.tiers)
     return Program(
         version=version,
         code=program.program.code,
-        effective_from=int(begins.astimezone(UTC).timestamp()) * 1_000_000,
+        effective_from=instant_us(program.program.effective_from, zone, "program.effective_from"),
         currency_code=currency,
         time_zone=zone,
         trigger=accrual.trigger,
@@ -193,10 +208,15 @@ def compile_program(program: ProgramFile, version: int) -> Program:
         cap_per_order=accrual.cap_per_order,
         excluded_skus=frozenset(accrual.exclude_skus),
         excluded_categories=frozenset(accrual.exclude_categories),
-        unit_cost_nano=_unit_cost_nano(program.points.unit_cost, currency),
+        unit_cost_nano=exact_nano(
+            program.points.unit_cost, currency, "UNIT_COST_TOO_PRECISE", "points.unit_cost"
+        ),
         expiry=Expiry(program.expiry.kind, program.expiry.months),
-        tiers=tuple(tier.code for tier in program.tiers),
+        tiers=tiers,
         rules=_compile_rules(program),
+        rewards=compile_rewards(program.rewards, currency, zone, tiers),
+        redemption=compile_redemption(program.redemption, currency),
+        offset=compile_offset(program.offset, currency) if program.offset else None,
     )
 
 
@@ -257,18 +277,6 @@ def _compile_rule(section: RuleSection, currency_code: str) -> Rule:
         group=section.group,
         priority=section.priority,
     )
-
-
-def _unit_cost_nano(unit_cost: Decimal, currency_code: str) -> int:
-    """Returns a unit cost in billionths of a minor unit: 0.008 CNY is 800,000,000."""
-    nano = unit_cost * 10 ** exponent(currency_code) * NANO
-    if nano != nano.to_integral_value():
-        raise Rejected(
-            "UNIT_COST_TOO_PRECISE",
-            f"points.unit_cost {unit_cost} has more than {9 + exponent(currency_code)} decimals",
-            field="points.unit_cost",
-        )
-    return int(nano)
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,46 @@ from hypothesis import strategies as st
 
 from plugin.errors import Rejected
 from plugin.events import TierGrant
+from plugin.program.rewards import (
+    OffsetSection,
+    PriceSection,
+    RedemptionRules,
+    RedemptionSection,
+    RewardKind,
+    RewardSection,
+    Strict,
+)
 from plugin.program.tiers import tier_at
-from plugin.program.versions import compile_program, effective_program, parse_program
+from plugin.program.versions import (
+    AccrualSection,
+    BookSection,
+    EffectSection,
+    ExpirySection,
+    PointsSection,
+    ProgramFile,
+    ProgramSection,
+    RuleSection,
+    TierSection,
+    compile_program,
+    effective_program,
+    parse_program,
+)
+
+DOCS = Path(__file__).parents[2] / "docs"
+SECTIONS = [
+    BookSection,
+    ProgramSection,
+    AccrualSection,
+    PointsSection,
+    ExpirySection,
+    TierSection,
+    RuleSection,
+    EffectSection,
+    RewardSection,
+    PriceSection,
+    RedemptionSection,
+    OffsetSection,
+]
 
 RULE = '[[rules]]\nid = "{}"\neffect = {{ {} }}\n'
 GOOD = RULE.format("base", 'kind = "per_amount", points = 1, per = "1.00"')
@@ -97,6 +136,32 @@ def test_a_time_without_zone_is_the_books_own(program_file: Any) -> None:
     compiled = compile_program(parse_program(text), 1)
     begins = datetime(2025, 12, 31, 16, tzinfo=UTC)  # midnight in Shanghai
     assert compiled.effective_from == int(begins.timestamp()) * 1_000_000
+
+
+def test_a_time_that_utc_cannot_tell_is_refused(program_file: Any) -> None:
+    error = refused(program_file().replace("2020-01-01T00:00:00Z", "0001-01-01"))
+    assert (error.reason, error.field) == ("INSTANT_OUT_OF_RANGE", "program.effective_from")
+
+
+def test_a_file_without_rewards_has_none_and_the_usual_rules(program: Any) -> None:
+    compiled = program()
+    assert (dict(compiled.rewards), compiled.redemption, compiled.offset) == (
+        {},
+        RedemptionRules(),
+        None,
+    )
+
+
+def test_the_example_uses_every_section_and_every_kind_of_reward() -> None:
+    parsed = parse_program((DOCS / "program.toml").read_text())
+    assert parsed.model_fields_set == ProgramFile.model_fields.keys()
+    assert {reward.kind for reward in parsed.rewards} == set(get_args(RewardKind))
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_every_key_is_explained(section: type[Strict]) -> None:
+    text = (DOCS / "program-file.md").read_text()
+    assert [key for key in section.model_fields if f"| `{key}` |" not in text] == []
 
 
 def test_the_unit_cost_is_kept_exactly(program: Any) -> None:
