@@ -1,0 +1,1 @@
+"""Redemption: rewards, holds, what a shipment captures, offsets, coupons, lotteries."""
