@@ -29,6 +29,11 @@ class Account(IntEnum):
     INCOME_BREAKAGE = 11
     INVENTORY = 12
     OFFSET = 13
+    COUPONS = 14
+    DONATIONS = 15
+    STOCK_RECEIVED = 16
+    STOCK_DIFFERENCES = 17
+    TRANSFERS = 18
 
 
 POINTS_ACCOUNTS = frozenset(
@@ -53,6 +58,11 @@ DEFAULT_NAMES: Mapping[Account, str] = MappingProxyType(
         Account.INCOME_BREAKAGE: "Income:Loyalty:Breakage",
         Account.INVENTORY: "Assets:Inventory:Rewards",
         Account.OFFSET: "Assets:Receivable:Offset",
+        Account.COUPONS: "Liabilities:Loyalty:Coupons",
+        Account.DONATIONS: "Liabilities:Donations:Payable",
+        Account.STOCK_RECEIVED: "Liabilities:Clearing:Rewards",
+        Account.STOCK_DIFFERENCES: "Expenses:Marketing:Stock",
+        Account.TRANSFERS: "Liabilities:Loyalty:Transfers",
     }
 )
 

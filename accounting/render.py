@@ -20,7 +20,7 @@ from accounting.policy import Policy
 from plugin.facts import FactKind
 from plugin.money import exponent
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same entries would give other text; a ledger of another format is written anew."""
 
 OPENED_ON = date(1900, 1, 1)
@@ -45,8 +45,34 @@ KINDS: Mapping[int, KindText] = MappingProxyType(
         FactKind.CLAWED_BACK: KindText("clawed-back", "Points clawed back"),
         FactKind.CLAWBACK_REVERSED: KindText("clawback-reversed", "Clawback reversed"),
         FactKind.EXPIRED: KindText("expired", "Points expired"),
+        FactKind.REDEEMED: KindText("redeemed", "Points redeemed"),
+        FactKind.REDEMPTION_REVERSED: KindText("redemption-reversed", "Redemption corrected"),
+        FactKind.REDEMPTION_RETURNED: KindText("redemption-returned", "Redemption returned"),
+        FactKind.REDEMPTION_RETURN_REVERSED: KindText(
+            "redemption-return-reversed", "Return of a redemption corrected"
+        ),
+        FactKind.DEBT_SETTLED: KindText("debt-settled", "Debt settled with points"),
+        FactKind.TRANSFERRED: KindText("transferred", "Points moved between members"),
+        FactKind.STOCK_RECEIVED: KindText("stock-received", "Reward goods received"),
+        FactKind.STOCK_COUNTED: KindText("stock-counted", "Stock difference counted"),
+        FactKind.STOCK_FOUND: KindText("stock-found", "Stock difference found in shipping"),
+        FactKind.GOODS_SHIPPED: KindText("goods-shipped", "Reward goods shipped"),
+        FactKind.GOODS_RETURNED: KindText("goods-returned", "Reward goods returned"),
+        FactKind.COUPON_REDEEMED: KindText("coupon-redeemed", "Coupon redeemed"),
+        FactKind.COUPON_REVERSED: KindText("coupon-reversed", "Redemption of a coupon reversed"),
+        FactKind.COUPON_EXPIRED: KindText("coupon-expired", "Coupon expired"),
     }
 )
+
+_OF_ORDERS = frozenset(
+    {
+        FactKind.ACCRUED,
+        FactKind.ACCRUAL_REVERSED,
+        FactKind.CLAWED_BACK,
+        FactKind.CLAWBACK_REVERSED,
+    }
+)
+"""Kinds whose ``order_id`` is an order's; that of the others is a redemption's."""
 
 POLICIES: Mapping[int, str] = MappingProxyType({policy: policy.name.lower() for policy in Policy})
 
@@ -159,7 +185,8 @@ def detail_transaction(entry: Entry, event_id: str, notation: Notation) -> str:
     month was closed is tagged ``#late`` and says when it happened.
     """
     kind = KINDS[entry.kind]
-    head = f'{entry.accounting_on} * "M{entry.member_id}" "{kind.narration}" #{kind.tag}'
+    payee = f"M{entry.member_id}" if entry.member_id else "-"
+    head = f'{entry.accounting_on} * "{payee}" "{kind.narration}" #{kind.tag}'
     meta = f'  entry: "{entry.id}"\n'
     if entry.accounting_on > entry.business_on:
         head += " #late"
@@ -170,10 +197,11 @@ def detail_transaction(entry: Entry, event_id: str, notation: Notation) -> str:
         else:
             meta += f"  event: {quoted(event_id)}\n"
     if entry.order_id:
+        letter, name = ("o", "order") if entry.kind in _OF_ORDERS else ("r", "redemption")
         if _LINKABLE(entry.order_id):
-            head += f" ^o-{entry.order_id}"
+            head += f" ^{letter}-{entry.order_id}"
         else:
-            meta += f"  order: {quoted(entry.order_id)}\n"
+            meta += f"  {name}: {quoted(entry.order_id)}\n"
     if entry.source:
         meta += f"  source: {quoted(entry.source)}\n"
     if entry.store:

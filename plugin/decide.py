@@ -12,7 +12,7 @@ from datetime import date
 from typing import NamedTuple
 
 from plugin.errors import Rejected
-from plugin.facts import FactKind, PointFact
+from plugin.facts import FactKind, PointFact, Settles
 from plugin.orders.entitlement import (
     ORDER,
     Documents,
@@ -37,6 +37,7 @@ class OrderState:
     program_version: int | None = None
     posted: dict[str, int] = field(default_factory=dict)
     lot_ids: list[int] = field(default_factory=list)
+    hold_id: int | None = None
     is_new: bool = True
 
     @property
@@ -53,10 +54,11 @@ class Owned(NamedTuple):
 
 
 class Posting(NamedTuple):
-    """What carrying out a movement made: the fact, and the slices it took from lots."""
+    """What carrying out a movement made: the fact, the slices it took from lots, and what it settles."""
 
     fact: PointFact
     uses: tuple[LotUse, ...]
+    settles: Settles = Settles()
 
 
 def decide_order(

@@ -46,6 +46,7 @@ class Kind(IntEnum):
     ACTIVITY = 7
     STOCK = 8
     REDEMPTION_SHIPMENT = 9
+    REDEMPTION_RETURN = 10
 
 
 class OrderLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -197,6 +198,18 @@ class RedemptionShipment(
     lines: tuple[ShipmentLine, ...] = ()
 
 
+class RedemptionReturn(msgspec.Struct, frozen=True, omit_defaults=True, tag="redemption_return"):
+    """Goods of a redemption that came back; damaged ones do not go into stock again."""
+
+    id: str
+    version: int
+    status: DocumentStatus
+    returned_at: int
+    redemption_id: str
+    lines: tuple[ShipmentLine, ...] = ()
+    is_damaged: bool = False
+
+
 Event = (
     Order
     | Shipment
@@ -207,6 +220,7 @@ Event = (
     | Activity
     | Stock
     | RedemptionShipment
+    | RedemptionReturn
 )
 
 KINDS: dict[type, Kind] = {
@@ -219,6 +233,7 @@ KINDS: dict[type, Kind] = {
     Activity: Kind.ACTIVITY,
     Stock: Kind.STOCK,
     RedemptionShipment: Kind.REDEMPTION_SHIPMENT,
+    RedemptionReturn: Kind.REDEMPTION_RETURN,
 }
 
 _encoder = msgspec.json.Encoder()
@@ -278,5 +293,9 @@ def lane_key(event: Event) -> str:
             return event.member
         case MembersMerged():
             return event.survivor
+        case RedemptionShipment() | RedemptionReturn():
+            return event.redemption_id
+        case Stock():
+            return event.sku
         case _:
             return event.id

@@ -36,13 +36,90 @@ def batch_range(batch_id: int) -> tuple[int, int]:
 
 
 class FactKind(IntEnum):
-    """Kind of a point fact as it is stored; never renumber."""
+    """Kind of a fact and of its entry as they are stored; never renumber. Up to 19 point facts, then stock, then coupons."""
 
     ACCRUED = 1
     ACCRUAL_REVERSED = 2
     CLAWED_BACK = 3
     CLAWBACK_REVERSED = 4
     EXPIRED = 5
+    REDEEMED = 6
+    REDEMPTION_REVERSED = 7
+    REDEMPTION_RETURNED = 8
+    REDEMPTION_RETURN_REVERSED = 9
+    DEBT_SETTLED = 10
+    TRANSFERRED = 11
+
+    STOCK_RECEIVED = 20
+    STOCK_COUNTED = 21
+    STOCK_FOUND = 22
+    GOODS_SHIPPED = 23
+    GOODS_RETURNED = 24
+
+    COUPON_REDEEMED = 30
+    COUPON_REVERSED = 31
+    COUPON_EXPIRED = 32
+
+
+class Against(IntEnum):
+    """What points were spent on, for the books."""
+
+    NOTHING = 0
+    OFFSET = 1
+    COUPON = 2
+    DONATION = 3
+    TRANSFER = 4
+
+
+class Settles(NamedTuple):
+    """What a point fact settles beside the points: ``face_minor`` is owed to somebody when positive, taken back when negative.
+
+    ``is_net`` is the presentation of rewards that the pinned program asks for.
+    """
+
+    against: Against = Against.NOTHING
+    face_minor: int = 0
+    is_net: bool = False
+
+
+class StockMove(NamedTuple):
+    """One change of reward stock: a fact of its own, with an entry of the same id.
+
+    ``pieces`` and ``value_minor`` are what the stock gains, negative when it loses; a correction of an earlier move is a move of the
+    same kind with the difference. ``redemption_id`` is 0 when no redemption is behind it.
+    """
+
+    id: int
+    kind: FactKind
+    sku: str
+    warehouse: str
+    pieces: int
+    value_minor: int
+    business_at: int
+    source: str
+    document_id: str
+    redemption_id: int
+
+
+class CouponFact(NamedTuple):
+    """One step of an issued coupon's life that the books see.
+
+    ``carried_minor`` is the change of what issued coupons are carried at, ``face_minor`` the money off an order, negative when the order
+    gives it back.
+    """
+
+    id: int
+    kind: FactKind
+    coupon_id: int
+    member_id: int
+    carried_minor: int
+    face_minor: int
+    business_at: int
+    actor: str
+    reason: str
+    order_id: str
+    store: str
+    program_version: int
 
 
 class PointFact(NamedTuple):

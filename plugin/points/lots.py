@@ -20,7 +20,7 @@ from plugin.money import carrying_minor
 
 @dataclass(slots=True)
 class Lot:
-    """Points accrued together. ``is_new`` and ``is_changed`` tell what the store has to write."""
+    """Points accrued together. ``held`` of what remains is set aside; ``is_new`` and ``is_changed`` tell what to write."""
 
     id: int
     member_id: int
@@ -32,8 +32,14 @@ class Lot:
     expires_on: date | None
     program_version: int
     store: str
+    held: int = 0
     is_new: bool = False
     is_changed: bool = False
+
+    @property
+    def free(self) -> int:
+        """Points that no redemption holds."""
+        return self.remaining - self.held
 
     @property
     def cost_minor(self) -> int:
@@ -54,7 +60,7 @@ class Lot:
 
 
 class LotUse(NamedTuple):
-    """A slice taken from a lot by a fact."""
+    """A slice that a fact took from a lot; points and cost are negative when they came back to it."""
 
     fact_id: int
     lot_id: int
@@ -96,7 +102,7 @@ class Wallet:
         return Change(lot.points, -cured, lot.cost_minor)
 
     def take(self, fact_id: int, points: int, own: Iterable[int], on: date) -> Change:
-        """Takes points back: newest of the order's own lots first, then other lots by expiry, then debt.
+        """Takes points back: newest of the order's own lots first, then other lots by expiry, then debt. Held points stay.
 
         Args:
             fact_id: The fact that takes.
@@ -108,34 +114,39 @@ class Wallet:
         """
         mine = [self.lots[lot_id] for lot_id in own if lot_id in self.lots]
         mine.sort(key=lambda lot: (lot.base_points, lot.id), reverse=True)
-        uses = self._take_from(fact_id, points, mine)
+        uses = self.take_from(fact_id, points, mine)
         short = points - sum(use.points for use in uses)
         if short:
             others = [lot for lot in self.lots.values() if lot not in mine and usable(lot, on)]
-            uses += self._take_from(fact_id, short, sorted(others, key=consumption_order))
+            uses += self.take_from(fact_id, short, sorted(others, key=consumption_order))
         taken = sum(use.points for use in uses)
         self.debt += points - taken
         return Change(-taken, points - taken, -sum(use.cost_minor for use in uses), tuple(uses))
 
     def expire(self, fact_id: int, lot_id: int) -> Change:
-        """Takes all that remains of one lot."""
+        """Takes all that remains of one lot and is not held."""
         lot = self.lots[lot_id]
-        uses = self._take_from(fact_id, lot.remaining, [lot])
+        uses = self.take_from(fact_id, lot.free, [lot])
         return Change(-uses[0].points, 0, -uses[0].cost_minor, tuple(uses))
 
-    def _take_from(self, fact_id: int, points: int, lots: Iterable[Lot]) -> list[LotUse]:
+    def take_from(self, fact_id: int, points: int, lots: Iterable[Lot]) -> list[LotUse]:
+        """Takes up to ``points`` free points from lots in the order given."""
         uses = []
         for lot in lots:
-            slice_points = min(points, lot.remaining)
+            slice_points = min(points, lot.free)
             if slice_points == 0:
                 continue
-            before = lot.cost_minor
-            lot.remaining -= slice_points
-            lot.is_changed = True
-            self.points -= slice_points
+            uses.append(self.move(fact_id, lot, slice_points))
             points -= slice_points
-            uses.append(LotUse(fact_id, lot.id, slice_points, before - lot.cost_minor))
         return uses
+
+    def move(self, fact_id: int, lot: Lot, points: int) -> LotUse:
+        """Takes points out of a lot, or puts them back when negative."""
+        before = lot.cost_minor
+        lot.remaining -= points
+        lot.is_changed = True
+        self.points -= points
+        return LotUse(fact_id, lot.id, points, before - lot.cost_minor)
 
 
 def usable(lot: Lot, on: date) -> bool:

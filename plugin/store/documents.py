@@ -109,7 +109,7 @@ def lock_orders(connection: Connection, keys: Iterable[OrderKey]) -> dict[OrderK
         return {}
     rows = cursor(connection).execute(
         "SELECT o.source, o.order_id, o.order_version, o.order_seq, o.member_id, o.program_version,"
-        " o.posted, o.lot_ids FROM order_state o"
+        " o.posted, o.lot_ids, o.hold_id FROM order_state o"
         " JOIN unnest(%s::text[], %s::text[]) AS wanted (source, order_id)"
         " ON (o.source, o.order_id) = (wanted.source, wanted.order_id)"
         " ORDER BY o.source, o.order_id FOR NO KEY UPDATE OF o",
@@ -125,9 +125,10 @@ def lock_orders(connection: Connection, keys: Iterable[OrderKey]) -> dict[OrderK
             program_version,
             json.loads(posted),
             list(lot_ids),
+            hold_id,
             is_new=False,
         )
-        for source, order_id, version, seq, member_id, program_version, posted, lot_ids in rows
+        for source, order_id, version, seq, member_id, program_version, posted, lot_ids, hold_id in rows
     }
 
 
@@ -182,14 +183,14 @@ def write_orders(connection: Connection, book_id: int, states: Sequence[OrderSta
     if fresh:
         done = cursor(connection).execute(
             "INSERT INTO order_state (source, order_id, order_version, order_seq, member_id,"
-            " program_version, posted, lot_ids, book_id)"
+            " program_version, posted, lot_ids, hold_id, book_id)"
             " SELECT w.source, w.order_id, w.version, w.seq, w.member_id, w.program_version, w.posted,"
-            " w.lot_ids::bigint[], %s::smallint"
+            " w.lot_ids::bigint[], w.hold_id, %s::smallint"
             " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],"
-            " %s::text[], %s::text[])"
-            " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids)"
+            " %s::text[], %s::text[], %s::bigint[])"
+            " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids, hold_id)"
             " ON CONFLICT DO NOTHING",
-            (book_id, *literals(map(_order_row, fresh), "ttiiiitt")),
+            (book_id, *literals(map(_order_row, fresh), "ttiiiitti")),
         )
         if done.rowcount != len(fresh):
             raise Collision("order")
@@ -197,12 +198,12 @@ def write_orders(connection: Connection, book_id: int, states: Sequence[OrderSta
     if changed:
         cursor(connection).execute(
             "UPDATE order_state o SET order_version = w.version, order_seq = w.seq, member_id = w.member_id,"
-            " program_version = w.program_version, posted = w.posted, lot_ids = w.lot_ids::bigint[]"
+            " program_version = w.program_version, posted = w.posted, lot_ids = w.lot_ids::bigint[], hold_id = w.hold_id"
             " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[],"
-            " %s::text[], %s::text[])"
-            " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids)"
+            " %s::text[], %s::text[], %s::bigint[])"
+            " AS w (source, order_id, version, seq, member_id, program_version, posted, lot_ids, hold_id)"
             " WHERE (o.source, o.order_id) = (w.source, w.order_id)",
-            literals(map(_order_row, changed), "ttiiiitt"),
+            literals(map(_order_row, changed), "ttiiiitti"),
         )
 
 
@@ -217,4 +218,5 @@ def _order_row(state: OrderState) -> tuple[object, ...]:
         state.program_version,
         _encode(state.posted).decode(),
         f"{{{','.join(map(str, lots))}}}" if lots else "{}",
+        state.hold_id,
     )

@@ -22,6 +22,7 @@ class MemberRow:
     points: int
     debt: int
     tiers: tuple[TierGrant, ...]
+    merged_into: int | None = None
 
 
 def resolve(connection: Connection, book_id: int, keys: Iterable[str]) -> dict[str, int]:
@@ -38,7 +39,7 @@ def resolve(connection: Connection, book_id: int, keys: Iterable[str]) -> dict[s
     found.update(rows.fetchall())
     if direct:
         rows = cursor(connection).execute(
-            "SELECT 'id:' || id, id FROM member WHERE book_id = %s AND id = ANY(%s::bigint[])",
+            "SELECT 'id:' || id, coalesce(merged_into, id) FROM member WHERE book_id = %s AND id = ANY(%s::bigint[])",
             (book_id, [int(key.removeprefix("id:")) for key in direct]),
         )
         found.update(rows.fetchall())
@@ -90,11 +91,47 @@ def lock_members(connection: Connection, member_ids: Iterable[int]) -> dict[int,
     if not wanted:
         return {}
     rows = cursor(connection).execute(
-        "SELECT id, is_active, points, debt, tiers FROM member WHERE id = ANY(%s::bigint[])"
+        "SELECT id, is_active, points, debt, tiers, merged_into FROM member WHERE id = ANY(%s::bigint[])"
         " ORDER BY id FOR NO KEY UPDATE",
         literals([(one,) for one in wanted], "i"),
     )
-    return {row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4])) for row in rows}
+    return {
+        row[0]: MemberRow(row[0], row[1], row[2], row[3], _tiers(row[4]), row[5]) for row in rows
+    }
+
+
+def merged_keys(connection: Connection, book_id: int, keys: Iterable[str]) -> set[str]:
+    """Returns those of some keys that came to their member by a merge."""
+    rows = cursor(connection).execute(
+        "SELECT key FROM identity WHERE book_id = %s AND key = ANY(%s::text[]) AND is_merged",
+        (book_id, *literals([(key,) for key in sorted(set(keys))], "t")),
+    )
+    return {row[0] for row in rows}
+
+
+def merge_members(connection: Connection, merged: int, survivor: int) -> None:
+    """Closes a member and gives their keys and lots to another; both are locked.
+
+    Members that were merged into the closed one before now lead to the survivor, too: one step always finds them.
+    """
+    run = cursor(connection).execute
+    run(
+        "UPDATE member SET merged_into = %s, is_active = false WHERE id = %s OR merged_into = %s",
+        (survivor, merged, merged),
+    )
+    run(
+        "UPDATE identity SET member_id = %s, is_merged = true WHERE member_id = %s",
+        (survivor, merged),
+    )
+    run("UPDATE lot SET member_id = %s WHERE member_id = %s", (survivor, merged))
+
+
+def with_merged(connection: Connection, member_id: int) -> list[int]:
+    """Returns a member and those who were merged into them: whose history is theirs."""
+    rows = cursor(connection).execute(
+        "SELECT id FROM member WHERE merged_into = %s ORDER BY id", (member_id,)
+    )
+    return [member_id, *(row[0] for row in rows)]
 
 
 def write_totals(connection: Connection, totals: Sequence[tuple[int, int, int]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -15,14 +15,14 @@ from plugin.store.raw import copy_rows, cursor, instant_on_wire, literals
 
 _LOT_COLUMNS = (
     "id, member_id, points, remaining, base_points, unit_cost_nano,"
-    " (extract(epoch FROM available_at) * 1000000)::bigint, expires_on, program_version, store"
+    " (extract(epoch FROM available_at) * 1000000)::bigint, expires_on, program_version, store, held"
 )
 
 _LOT_INTO = (
     "lot (id, book_id, member_id, points, remaining, cost_minor, base_points, unit_cost_nano,"
-    " available_at, expires_on, is_open, program_version, store)"
+    " available_at, expires_on, is_open, program_version, store, held)"
 )
-_LOT_TYPES = ("int8", "int2", *["int8"] * 7, "date", "bool", "int4", "text")
+_LOT_TYPES = ("int8", "int2", *["int8"] * 7, "date", "bool", "int4", "text", "int8")
 _FACT_INTO = (
     "point_fact (id, book_id, kind, member_id, points, lot_points, debt_points, amount_minor,"
     " business_at, source, order_id, cause, program_version, tier, rules)"
@@ -41,32 +41,63 @@ _FACT_TYPES = (
 )
 
 
-def read_lots(connection: Connection, lot_ids: Iterable[int]) -> list[Lot]:
-    """Returns the open ones of some lots. Their members are locked."""
+_LOTS_FOR = (
+    f"SELECT {_LOT_COLUMNS} FROM (SELECT l.*, w.points AS wanted, sum(l.remaining - l.held) OVER"  # noqa: S608  (a constant of ours)
+    " (PARTITION BY l.member_id, w.day ORDER BY l.expires_on NULLS LAST, l.available_at, l.id)"
+    " - (l.remaining - l.held) AS before"
+    " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS w (member_id, points, day)"
+    " JOIN lot l ON l.member_id = w.member_id AND l.is_open AND l.remaining > l.held"
+    " WHERE (l.expires_on IS NULL OR l.expires_on >= w.day){more}) AS l WHERE before < wanted"
+)
+
+
+def read_lots(
+    connection: Connection, lot_ids: Iterable[int], *, closed_too: bool = False
+) -> list[Lot]:
+    """Returns the open ones of some lots, or all of them. Their members are locked."""
     wanted = sorted(set(lot_ids))
     if not wanted:
         return []
+    which = "" if closed_too else " AND is_open"
     rows = cursor(connection).execute(
-        f"SELECT {_LOT_COLUMNS} FROM lot WHERE id = ANY(%s::bigint[]) AND is_open",  # noqa: S608  (a constant of ours)
+        f"SELECT {_LOT_COLUMNS} FROM lot WHERE id = ANY(%s::bigint[]){which}",  # noqa: S608  (a constant of ours)
         (wanted,),
     )
     return [Lot(*row) for row in rows]
 
 
+def read_open_lots(connection: Connection, member_ids: Iterable[int]) -> list[Lot]:
+    """Returns all open lots of members, who are locked."""
+    rows = cursor(connection).execute(
+        f"SELECT {_LOT_COLUMNS} FROM lot WHERE member_id = ANY(%s::bigint[]) AND is_open",  # noqa: S608  (a constant of ours)
+        (sorted(set(member_ids)),),
+    )
+    return [Lot(*row) for row in rows]
+
+
 def read_lots_for(connection: Connection, needs: Sequence[tuple[int, int, date]]) -> list[Lot]:
-    """Returns, for each (member, points, day), lots usable that day in order of consumption until the points are covered.
+    """Returns, for each (member, points, day), free lots usable that day in order of consumption until the points are covered.
 
     Only what is needed is read: a busy member has thousands of open lots. A lot that several needs want comes several times.
     """
     if not needs:
         return []
     rows = cursor(connection).execute(
-        f"SELECT {_LOT_COLUMNS} FROM (SELECT l.*, w.points AS wanted, sum(l.remaining) OVER"  # noqa: S608  (a constant of ours)
-        " (PARTITION BY l.member_id, w.day ORDER BY l.expires_on NULLS LAST, l.available_at, l.id) - l.remaining AS before"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::date[]) AS w (member_id, points, day)"
-        " JOIN lot l ON l.member_id = w.member_id AND l.is_open"
-        " WHERE l.expires_on IS NULL OR l.expires_on >= w.day) AS l WHERE before < wanted",
+        _LOTS_FOR.format(more=""),
         literals([(member_id, points, day.isoformat()) for member_id, points, day in needs], "iit"),
+    )
+    return [Lot(*row) for row in rows]
+
+
+def read_spendable_lots(
+    connection: Connection, needs: Sequence[tuple[int, int]], now: datetime, today: date
+) -> list[Lot]:
+    """Returns, for each (member, points), free lots that can be spent now, in order of consumption until the points are covered."""
+    if not needs:
+        return []
+    rows = cursor(connection).execute(
+        _LOTS_FOR.format(more=" AND l.available_at <= %s"),
+        (*literals([(*need, today.isoformat()) for need in needs], "iit"), now),
     )
     return [Lot(*row) for row in rows]
 
@@ -74,9 +105,10 @@ def read_lots_for(connection: Connection, needs: Sequence[tuple[int, int, date]]
 def read_expired_lots(
     connection: Connection, book_id: int, as_of: date, limit: int
 ) -> list[tuple[int, int]]:
-    """Returns (member, lot) of open lots whose last day lies before ``as_of``, by member."""
+    """Returns (member, lot) of lots with free points whose last day lies before ``as_of``, by member."""
     rows = cursor(connection).execute(
         "SELECT member_id, id FROM lot WHERE book_id = %s AND is_open AND expires_on < %s"
+        " AND remaining > held"
         " ORDER BY member_id, expires_on, id LIMIT %s",
         (book_id, as_of, limit),
     )
@@ -95,10 +127,12 @@ def write_lots(connection: Connection, book_id: int, lots: Iterable[Lot]) -> Non
         copy_rows(connection, _LOT_INTO, _LOT_TYPES, [_lot_row(book_id, lot) for lot in fresh])
     if changed:
         cursor(connection).execute(
-            "UPDATE lot l SET remaining = w.remaining, cost_minor = w.cost_minor, is_open = w.remaining > 0"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w (id, remaining, cost_minor)"
+            "UPDATE lot l SET remaining = w.remaining, cost_minor = w.cost_minor, is_open = w.remaining > 0, held = w.held"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS w (id, remaining, cost_minor, held)"
             " WHERE l.id = w.id",
-            literals([(lot.id, lot.remaining, lot.cost_minor) for lot in changed], "iii"),
+            literals(
+                [(lot.id, lot.remaining, lot.cost_minor, lot.held) for lot in changed], "iiii"
+            ),
         )
 
 
@@ -133,6 +167,7 @@ def _lot_row(book_id: int, lot: Lot) -> tuple[object, ...]:
         lot.remaining > 0,
         lot.program_version,
         lot.store,
+        lot.held,
     )
 
 

@@ -1,29 +1,28 @@
 """Applies events: documents converge, points move, entries are written, in one transaction.
 
-Lock order: documents, order states, members; then decide; then write. Nothing is locked after the first write but what the
+Lock order: documents, order states, members, stock; then decide; then write. Nothing is locked after the first write but what the
 inserts themselves create, in sorted order; `Collision` tells that somebody was faster, and the whole transaction is tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from accounting.journal import Entry
-from accounting.policy import entry_for
-from accounting.store import insert_entries, open_day
 from plugin.decide import Owned, Posting, decide_order, post
-from plugin.facts import EVENTS_PER_BATCH_MAX, FACTS_PER_EVENT_MAX, PointFact, event_seq
+from plugin.events import Kind
 from plugin.orders.entitlement import business_date
 from plugin.points.lots import Lot, Wallet
 from plugin.program.tiers import tier_at
 from plugin.store import documents as store_documents
 from plugin.store import members as store_members
 from plugin.store import points as store_points
+from plugin.store import redemptions as store_redemptions
+from plugin.store import stock as store_stock
 from plugin.store.documents import Collision, DocumentKey, DocumentRow, OrderKey
 from plugin.store.inbox import InboxRow, new_job_batch
 from plugin.store.members import MemberRow
@@ -36,11 +35,33 @@ from workers.handlers.cases import (
     newer_orders,
     open_cases,
 )
+from workers.handlers.goods import Goods, move_goods
+from workers.handlers.merging import (
+    carry_out_merges,
+    follow_merges,
+    look_up_merging,
+    merges_to_do,
+)
+from workers.handlers.postings import Numbering, write_lots, write_moves, write_postings
 from workers.handlers.records import (
     MemberChanges,
     known_members,
     settle_members,
     write_records,
+)
+from workers.handlers.spending import (
+    Carried,
+    Wanted,
+    add_holds,
+    carry_out_wanted,
+    hold_refusal,
+    holds_of_cases,
+    known_holds,
+    lock_totals_of_holds,
+    read_locked,
+    read_lots,
+    shipped_redemptions,
+    want,
 )
 from workers.handlers.touched import Arrived, document_row, newer_documents, orders_of, sort_out
 
@@ -50,33 +71,6 @@ class Applied(NamedTuple):
 
     facts: int
     parked: tuple[int, ...]
-
-
-@dataclass(slots=True)
-class Numbering:
-    """Numbers facts: from the event that caused them, or in a batch of this transaction's own.
-
-    ``bases`` maps an event to where its facts are numbered from, for retries; others number from themselves.
-    """
-
-    new_batch: Callable[[], int]
-    bases: Mapping[int, int] = field(default_factory=dict)
-    _used: dict[int, int] = field(default_factory=dict)
-    _job: int = 0
-    _job_size: int = EVENTS_PER_BATCH_MAX
-
-    def next_id(self, seq: int | None) -> int:
-        """Returns the next fact id of an event, or of this transaction when no event of the batch caused it."""
-        if seq is not None:
-            base = self.bases.get(seq, seq)
-            used = self._used.get(base, 0) + 1
-            if used <= FACTS_PER_EVENT_MAX:
-                self._used[base] = used
-                return base + used
-        if self._job_size == EVENTS_PER_BATCH_MAX:
-            self._job, self._job_size = self.new_batch(), 0
-        self._job_size += 1
-        return event_seq(self._job, self._job_size - 1)
 
 
 class Decided(NamedTuple):
@@ -103,75 +97,104 @@ def apply_events(
     Raises:
         Collision: Another lane stored one of the documents first; roll back and try again.
     """
+    book_id = context.book.id
     touched = sort_out(rows)
     stored = store_documents.lock_documents(connection, touched.documents)
     newer = newer_documents(touched, stored)
-    members = known_members(connection, context.book.id, newer)
+    members = known_members(connection, book_id, newer)
+    look_up_merging(connection, book_id, touched.merges, members)
+    spendings, unknown = shipped_redemptions(connection, book_id, newer)
+    touched.parkings += unknown
     by_order = orders_of(newer, stored)
     cases = open_cases(connection, touched, by_order, members)
     candidates = newer_orders(touched, cases)
     enrolled = keys_to_enrol(connection, context, candidates, members)
-    refused = settle_members(connection, context.book.id, members, enrolled)
+    refused = settle_members(connection, book_id, members, enrolled)
     touched.parkings += [p._replace(seq=newer.pop(key).seq) for key, p in refused.items()]
+    merges, unknown = merges_to_do(connection, book_id, touched.merges, members)
+    touched.parkings += unknown
+    holds = known_holds(connection, book_id, candidates)
+    refusal = partial(hold_refusal, holds=holds, book_currency=context.book.currency_code)
     touched.parkings += choose_documents(
-        connection, context, cases, candidates, by_order, newer, members
+        connection, context, cases, candidates, by_order, newer, members, refusal
     )
-    locked = _lock_members(connection, cases, members)
+    holds_by_order = holds_of_cases(cases)
+    add_holds(connection, book_id, spendings, holds_by_order)
+    locked = _lock_members(connection, cases, members, spendings.member_ids | merges.members)
+    read_locked(connection, book_id, spendings)
+    lock_totals_of_holds(connection, book_id, spendings)
+    numbering = Numbering(lambda: new_job_batch(connection, book_id, 0), bases or {})
+    goods = move_goods(
+        connection, book_id, touched, newer, spendings.redemptions, numbering.next_id
+    )
+    wallets: dict[int, Wallet] = {}
+    merged = carry_out_merges(connection, context, merges, locked, wallets, numbering)
+    follow_merges(merges, cases, members, spendings)
     decided = _decide(cases, locked, members)
-    wallets = _wallets(connection, decided, locked)
-    numbering = Numbering(lambda: new_job_batch(connection, context.book.id, 0), bases or {})
-    postings = _post(decided, wallets, numbering)
+    wanted = want(connection, context, spendings, cases, holds_by_order, _seqs_by_key(newer))
+    _add_wallets(connection, decided, locked, wallets, {one.redemption.member_id for one in wanted})
+    read_lots(connection, wallets, wanted, context)
+    postings = merged + _post(decided, wallets, numbering)
+    done = carry_out_wanted(wanted, wallets, numbering, context.by_version, goods.rows)
+    postings += done.postings
     _write_documents(connection, context, cases, newer, stored)
-    write_postings(connection, context, wallets, postings)
+    if postings:
+        write_postings(connection, context, wallets, postings)
+    elif wanted:
+        write_lots(connection, context, wallets)
+    _write_redemptions(connection, context, goods, wanted, done)
     write_records(connection, members)
-    park(connection, context.book.id, touched.parkings)
-    return Applied(len(postings), tuple(parking.seq for parking in touched.parkings))
+    park(connection, book_id, touched.parkings)
+    return Applied(len(postings) + len(goods.moves), tuple(p.seq for p in touched.parkings))
 
 
-def write_postings(
+def _write_redemptions(
     connection: Connection,
     context: BookContext,
-    wallets: Mapping[int, Wallet],
-    postings: Sequence[Posting],
+    goods: Goods,
+    wanted: Sequence[Wanted],
+    done: Carried,
 ) -> None:
-    """Writes what decisions made: members' totals, lots, their uses, facts and journal entries."""
-    if not postings:
-        return
+    """Writes stock with its moves, redemptions, and the steps they took."""
     book_id = context.book.id
-    moved = {posting.fact.member_id for posting in postings}
-    totals = [(w.member_id, w.points, w.debt) for w in wallets.values() if w.member_id in moved]
-    store_members.write_totals(connection, totals)
-    store_points.write_lots(
-        connection, book_id, (lot for wallet in wallets.values() for lot in wallet.lots.values())
-    )
-    store_points.write_uses(connection, [use for posting in postings for use in posting.uses])
-    facts = [posting.fact for posting in postings]
-    store_points.write_facts(connection, book_id, facts)
-    insert_entries(connection, book_id, [_entry(fact, context) for fact in facts])
+    store_stock.write_stock(connection, book_id, goods.rows.values())
+    pinned = {one.redemption.id: one.redemption.program_version for one in wanted}
+    write_moves(connection, context, goods.moves, pinned)
+    redemptions = {one.redemption.id: one.redemption for one in wanted}
+    store_redemptions.write_redemptions(connection, redemptions.values())
+    store_redemptions.write_steps(connection, book_id, done.steps)
+    store_redemptions.add_to_totals(connection, book_id, done.totals)
 
 
-def _entry(fact: PointFact, context: BookContext) -> Entry:
-    business_on = business_date(fact.business_at, context.time_zone)
-    accounting_on = business_on
-    if context.closed_months:
-        accounting_on = open_day(context.closed_months, business_on)
-    return entry_for(fact, business_on, accounting_on)
+def _seqs_by_key(newer: Mapping[DocumentKey, Arrived]) -> dict[str, int]:
+    """Returns the event of this batch by the key of the shipment or return of a redemption that it brought."""
+    names = {Kind.REDEMPTION_SHIPMENT: "shipment", Kind.REDEMPTION_RETURN: "return"}
+    return {
+        f"{source}/{names[Kind(kind)]}:{document_id}": arrived.seq
+        for (source, kind, document_id), arrived in newer.items()
+        if kind in names
+    }
 
 
 def _lock_members(
-    connection: Connection, cases: Mapping[OrderKey, Case], members: MemberChanges
+    connection: Connection,
+    cases: Mapping[OrderKey, Case],
+    members: MemberChanges,
+    others: set[int],
 ) -> dict[int, MemberRow]:
     """Locks everybody whose points or record may change.
 
     Raises:
-        Collision: A member whose tiers change got another order meanwhile, which has to be decided again too.
+        Collision: A member whose orders are decided again got another one meanwhile, or somebody was merged meanwhile.
     """
-    wanted = set(members.owners.values())
+    wanted = others | set(members.owners.values())
     for case in cases.values():
         wanted.update(one for one in (case.member_id, case.state.member_id) if one is not None)
     locked = store_members.lock_members(connection, wanted)
-    if members.with_new_tiers:
-        again = store_documents.orders_of_members(connection, members.with_new_tiers)
+    if any(row.merged_into is not None for row in locked.values()):
+        raise Collision("member")
+    if members.to_decide_again:
+        again = store_documents.orders_of_members(connection, members.to_decide_again)
         if again - cases.keys():
             raise Collision("order")
     return locked
@@ -206,11 +229,17 @@ def _decide(
     return decided
 
 
-def _wallets(
-    connection: Connection, decided: Sequence[Decided], locked: Mapping[int, MemberRow]
-) -> dict[int, Wallet]:
-    """Returns the wallets of everybody whose points move, with the lots that points are taken from."""
-    wallets: dict[int, Wallet] = {}
+def _add_wallets(
+    connection: Connection,
+    decided: Sequence[Decided],
+    locked: Mapping[int, MemberRow],
+    wallets: dict[int, Wallet],
+    others: set[int],
+) -> None:
+    """Adds the wallets of everybody whose points move, with the lots that orders' points are taken from."""
+    for member_id in others - wallets.keys():
+        row = locked[member_id]
+        wallets[member_id] = Wallet(member_id, row.points, row.debt)
     own: set[int] = set()
     taken: dict[int, int] = {}
     days: set[tuple[int, date]] = set()
@@ -225,14 +254,13 @@ def _wallets(
                 on = business_date(movement.business_at, case.program.time_zone)
                 days.add((member_id, on))
     if not days:
-        return wallets
+        return
     _add_lots(wallets, store_points.read_lots(connection, own))
     short = _short_of_own(decided, wallets)
     needs = [
         (member_id, taken[member_id], on) for member_id, on in sorted(days) if member_id in short
     ]
     _add_lots(wallets, store_points.read_lots_for(connection, needs))
-    return wallets
 
 
 def _short_of_own(decided: Sequence[Decided], wallets: Mapping[int, Wallet]) -> set[int]:
@@ -244,7 +272,7 @@ def _short_of_own(decided: Sequence[Decided], wallets: Mapping[int, Wallet]) -> 
             wallet = wallets[member_id]
             if member_id not in left:
                 lots = [wallet.lots[one] for one in case.state.lot_ids if one in wallet.lots]
-                left[member_id] = sum(lot.remaining for lot in lots)
+                left[member_id] = sum(lot.free for lot in lots)
             if movement.points < 0 or not wallet.debt:  # What cures a debt opens no lot.
                 left[member_id] += movement.points
         short.update(member_id for member_id, points in left.items() if points < 0)

@@ -23,6 +23,11 @@ class BookContext:
     programs: tuple[Program, ...]
     closed_months: frozenset[date]
 
+    @property
+    def by_version(self) -> dict[int, Program]:
+        """The program versions by number."""
+        return {program.version: program for program in self.programs}
+
 
 # Two statements: the second must see what a closing that held the lock has committed.
 _LOCK = "SELECT pg_advisory_xact_lock_shared(hashtext('pointbook.close'), %s)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -37,6 +37,9 @@ class Case:
         return max(self.caused_by.values(), default=None)
 
 
+HoldRefusal = Callable[[Order], tuple[str, str] | None]
+"""Tells reason and message when an order cannot be paid with the hold it carries."""
+
 Candidates = Mapping[OrderKey, list[tuple[int, Order]]]
 """Order versions of the batch newer than what is stored, highest first, with their sequence."""
 
@@ -48,7 +51,7 @@ def open_cases(
     members: MemberChanges,
 ) -> dict[OrderKey, Case]:
     """Locks the orders that the batch touches and opens a case for each."""
-    again = store.orders_of_members(connection, members.with_new_tiers)
+    again = store.orders_of_members(connection, members.to_decide_again)
     keys = touched.orders.keys() | by_order.keys() | again
     states = store.lock_orders(connection, keys)
     cases = {key: Case(states.get(key) or OrderState(*key)) for key in keys}
@@ -100,6 +103,7 @@ def choose_documents(
     by_order: Mapping[OrderKey, list[Arrived]],
     newer: Mapping[DocumentKey, Arrived],
     members: MemberChanges,
+    refuses_hold: HoldRefusal,
 ) -> list[Parking]:
     """Gives every case its latest documents; returns the order versions that cannot be applied, with the reason."""
     parkings: list[Parking] = []
@@ -108,7 +112,8 @@ def choose_documents(
     kept: dict[OrderKey, int] = {}
     orders: dict[OrderKey, Order] = {}
     for key, case in cases.items():
-        order = _choose_order(case, candidates.get(key, ()), context, members, parkings)
+        found = candidates.get(key, ())
+        order = _choose_order(case, found, context, members, parkings, refuses_hold)
         if order is not None:
             orders[key] = order
         elif case.state.seq is not None:
@@ -132,6 +137,7 @@ def _choose_order(
     context: BookContext,
     members: MemberChanges,
     parkings: list[Parking],
+    refuses_hold: HoldRefusal,
 ) -> Order | None:
     """Takes the highest version that can be applied and parks higher ones that cannot."""
     for seq, order in candidates:
@@ -144,6 +150,10 @@ def _choose_order(
         if order.member and member_id is None and program.unknown_member != "ignore":
             message = f"order {order.id}: its member is not known yet; it is applied when the member comes"
             parkings.append(Parking(seq, "MEMBER_UNKNOWN", message, order.member))
+            continue
+        refused = refuses_hold(order)
+        if refused is not None:
+            parkings.append(Parking(seq, *refused))
             continue
         case.program, case.member_id = program, member_id
         case.caused_by[ORDER] = seq

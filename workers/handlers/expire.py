@@ -15,8 +15,8 @@ from plugin.store import members as store_members
 from plugin.store import points as store_points
 from plugin.store.inbox import new_job_batch
 from plugin.store.tables import job_run
-from workers.handlers.apply import write_postings
 from workers.handlers.books import Books, first_moment_after
+from workers.handlers.postings import write_postings
 
 
 def expire_lots(engine: Engine, books: Books, book_id: int, as_of: date) -> int:
@@ -47,7 +47,11 @@ def _expire_some(connection: Connection, books: Books, book_id: int, as_of: date
     locked = store_members.lock_members(connection, [member_id for member_id, _ in found])
     wallets = {row.id: Wallet(row.id, row.points, row.debt) for row in locked.values()}
     # Read again under the members' locks: somebody may have taken from a lot meanwhile.
-    lots = store_points.read_lots(connection, [lot_id for _, lot_id in found])
+    lots = [
+        lot
+        for lot in store_points.read_lots(connection, [lot_id for _, lot_id in found])
+        if lot.free and lot.member_id in wallets
+    ]
     for lot in lots:
         wallets[lot.member_id].lots[lot.id] = lot
     if not lots:

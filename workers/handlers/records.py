@@ -22,6 +22,13 @@ class MemberChanges:
     records: dict[DocumentKey, Member] = field(default_factory=dict)
     owners: dict[DocumentKey, int] = field(default_factory=dict)
     with_new_tiers: list[int] = field(default_factory=list)
+    merging: list[int] = field(default_factory=list)
+    of_merged: set[DocumentKey] = field(default_factory=set)
+
+    @property
+    def to_decide_again(self) -> list[int]:
+        """Members whose orders have to be decided again: their tiers changed, or they become another."""
+        return self.with_new_tiers + self.merging
 
 
 def keys_of(record: Member, source: str) -> list[str]:
@@ -53,8 +60,14 @@ def known_members(
             for name in names:
                 seen.setdefault(name, owner)
     tiers = store.read_tiers(connection, changes.owners.values())
+    merged = store.merged_keys(connection, book_id, wanted)
+    changes.of_merged = {
+        key for key, r in changes.records.items() if keys_of(r, key[0])[0] in merged
+    }
     changes.with_new_tiers = [
-        owner for key, owner in changes.owners.items() if tiers[owner] != changes.records[key].tiers
+        owner
+        for key, owner in changes.owners.items()
+        if key not in changes.of_merged and tiers[owner] != changes.records[key].tiers
     ]
     return changes
 

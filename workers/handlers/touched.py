@@ -13,10 +13,14 @@ from plugin.events import (
     Event,
     Kind,
     Member,
+    MembersMerged,
     Order,
     Product,
+    RedemptionReturn,
+    RedemptionShipment,
     Return,
     Shipment,
+    Stock,
     decode,
 )
 from plugin.store.documents import DocumentKey, DocumentRow, OrderKey
@@ -39,6 +43,8 @@ class Touched:
     orders: dict[OrderKey, list[Arrived]] = field(default_factory=dict)
     documents: dict[DocumentKey, Arrived] = field(default_factory=dict)
     members: list[Arrived] = field(default_factory=list)
+    products: list[Arrived] = field(default_factory=list)
+    merges: list[Arrived] = field(default_factory=list)
     parkings: list[Parking] = field(default_factory=list)
 
 
@@ -63,8 +69,15 @@ def _place(touched: Touched, arrived: Arrived) -> None:
     match arrived.event:
         case Order() as order:
             touched.orders.setdefault((arrived.source, order.id), []).append(arrived)
-        case Shipment() | Return() | Product() as document:
+        case (
+            Shipment() | Return() | Stock() | RedemptionShipment() | RedemptionReturn() as document
+        ):
             _keep_highest(touched, arrived, document.id, document.version)
+        case Product() as product:
+            touched.products.append(arrived)
+            _keep_highest(touched, arrived, product.id, product.version)
+        case MembersMerged():
+            touched.merges.append(arrived)
         case Member() as member:
             touched.members.append(arrived)
             _keep_highest(touched, arrived, member.id, member.version)
@@ -84,7 +97,9 @@ def _keep_highest(touched: Touched, arrived: Arrived, document_id: str, version:
 def document_row(key: DocumentKey, arrived: Arrived) -> DocumentRow:
     """Returns the row of a document other than an order."""
     event = arrived.event
-    assert isinstance(event, Shipment | Return | Product | Member)
+    assert isinstance(
+        event, Shipment | Return | Product | Member | Stock | RedemptionShipment | RedemptionReturn
+    )
     order_id = event.order_id if isinstance(event, Shipment | Return) else ""
     return DocumentRow(*key, order_id, event.version, arrived.seq)
 

@@ -1,0 +1,1 @@
+"""Reward stock: what each document does to pieces and value."""

@@ -1,0 +1,339 @@
+"""Redemptions in a batch: shipments and returns of rewards, and orders that carry a hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from plugin.events import Order, OrderStatus, RedemptionReturn, RedemptionShipment
+from plugin.orders.entitlement import Documents, business_date
+from plugin.points.lots import Wallet
+from plugin.program.versions import Program
+from plugin.redemption.fulfil import Circumstances, Fulfilment, carry_out, hold_what_is_open
+from plugin.redemption.life import (
+    PAYS_ORDERS,
+    Kind,
+    Redemption,
+    Status,
+    Step,
+    StepKind,
+    parse_public_id,
+)
+from plugin.redemption.spending import (
+    Fulfilled,
+    Spend,
+    Taken,
+    goods_steps,
+    order_pays,
+    order_steps,
+    spends,
+)
+from plugin.store import points as store_points
+from plugin.store import redemptions as store
+from plugin.store import stock as store_stock
+from plugin.store.documents import Collision, DocumentKey, OrderKey
+from plugin.store.parked import Parking
+from plugin.store.stock import StockRow
+from workers.handlers.books import BookContext
+from workers.handlers.cases import Candidates, Case
+from workers.handlers.postings import Numbering
+from workers.handlers.touched import Arrived
+
+CAPTURE = "capture"
+"""Key under which a call captured a hold, until the order that it paid for comes."""
+
+
+class Wanted(NamedTuple):
+    """What a redemption needs in this batch, and why."""
+
+    redemption: Redemption
+    spends: list[Spend]
+    fulfilled: Fulfilled | None
+    voided_at: int | None
+    cause: str
+    seqs: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Spendings:
+    """Redemptions that a batch's documents are about, and which of them orders pay with."""
+
+    redemptions: dict[int, Redemption] = field(default_factory=dict)
+    shipped: set[int] = field(default_factory=set)
+
+    @property
+    def member_ids(self) -> set[int]:
+        """Everybody whose redemptions these are."""
+        return {one.member_id for one in self.redemptions.values()}
+
+
+@dataclass(slots=True)
+class Carried(Fulfilment):
+    """What a batch did to redemptions; ``totals`` are pieces by reward that were given up."""
+
+    totals: dict[str, int] = field(default_factory=dict)
+
+
+def shipped_redemptions(
+    connection: Connection, book_id: int, newer: dict[DocumentKey, Arrived]
+) -> tuple[Spendings, list[Parking]]:
+    """Looks up the redemptions of shipments and returns; takes documents of unknown ones out and says why."""
+    about: dict[DocumentKey, str] = {
+        key: arrived.event.redemption_id
+        for key, arrived in newer.items()
+        if isinstance(arrived.event, RedemptionShipment | RedemptionReturn)
+    }
+    if not about:
+        return Spendings(), []
+    numbers = {name: parse_public_id(name) for name in about.values()}
+    known = store.read_redemptions(connection, book_id, [n for n in numbers.values() if n])
+    parkings = []
+    found = Spendings()
+    for key, name in about.items():
+        one = known.get(numbers[name] or 0)
+        if one is None or one.kind is not Kind.GOODS:
+            what = "does not ship: it has no goods" if one else "is not known"
+            message = f"document {key[2]}: redemption {name[:64]} {what}"
+            reason = "REDEMPTION_NOT_GOODS" if one else "REDEMPTION_UNKNOWN"
+            parkings.append(Parking(newer.pop(key).seq, reason, message))
+        else:
+            found.redemptions[one.id] = one
+            found.shipped.add(one.id)
+    return found, parkings
+
+
+def known_holds(
+    connection: Connection, book_id: int, candidates: Candidates
+) -> dict[str, Redemption]:
+    """Looks up the holds that arrived orders carry."""
+    names = {order.hold_id for orders in candidates.values() for _, order in orders} - {""}
+    if not names:
+        return {}
+    numbers = {name: number for name in names if (number := parse_public_id(name)) is not None}
+    known = store.read_redemptions(connection, book_id, numbers.values())
+    return {
+        name: known[number]
+        for name, number in numbers.items()
+        if number in known and known[number].kind in PAYS_ORDERS
+    }
+
+
+def hold_refusal(
+    order: Order, holds: Mapping[str, Redemption], book_currency: str
+) -> tuple[str, str] | None:
+    """Returns reason and message when an order cannot be paid with the hold it carries."""
+    if not order.hold_id:
+        return None
+    one = holds.get(order.hold_id)
+    if one is None:
+        return "HOLD_UNKNOWN", f"order {order.id}: there is no hold {order.hold_id[:64]}"
+    if order_pays(order, Taken(one.points, one.face_minor), book_currency).points > one.points:
+        return (
+            "HOLD_TOO_SMALL",
+            f"order {order.id}: it says that {order.points_paid_minor} minor units were paid with points,"
+            f" hold {one.public_id} has {one.points} points for {one.face_minor}",
+        )
+    return None
+
+
+def holds_of_cases(cases: Mapping[OrderKey, Case]) -> dict[OrderKey, set[int]]:
+    """Returns the holds that orders carry now, or carried until now."""
+    found = {}
+    for key, case in cases.items():
+        if case.documents is None:
+            continue
+        now = (
+            parse_public_id(case.documents.order.hold_id) if case.documents.order.hold_id else None
+        )
+        numbers = {one for one in (case.state.hold_id, now) if one is not None}
+        if numbers:
+            found[key] = numbers
+    return found
+
+
+def add_holds(
+    connection: Connection,
+    book_id: int,
+    spendings: Spendings,
+    holds: Mapping[OrderKey, set[int]],
+) -> None:
+    """Looks up the redemptions of holds, to find out whom to lock."""
+    numbers = set().union(*holds.values()) if holds else set()
+    missing = numbers - spendings.redemptions.keys()
+    spendings.redemptions.update(store.read_redemptions(connection, book_id, missing))
+
+
+def read_locked(connection: Connection, book_id: int, spendings: Spendings) -> None:
+    """Reads the redemptions again, now that their members are locked.
+
+    Raises:
+        Collision: One went to another member meanwhile.
+    """
+    if not spendings.redemptions:
+        return
+    again = store.read_redemptions(connection, book_id, spendings.redemptions)
+    for number, one in again.items():
+        if one.member_id != spendings.redemptions[number].member_id:
+            raise Collision("redemption")
+    spendings.redemptions = again
+
+
+def lock_totals_of_holds(connection: Connection, book_id: int, spendings: Spendings) -> None:
+    """Locks the totals of rewards that pay orders: an order that is cancelled gives its pieces back."""
+    rewards = {o.reward for o in spendings.redemptions.values() if o.kind is Kind.OFFSET}
+    store.lock_known_totals(connection, book_id, rewards)
+
+
+def want(
+    connection: Connection,
+    context: BookContext,
+    spendings: Spendings,
+    cases: Mapping[OrderKey, Case],
+    holds: Mapping[OrderKey, set[int]],
+    seqs: Mapping[str, int],
+) -> list[Wanted]:
+    """Returns what every redemption needs; the stock lines of shipments are written.
+
+    Args:
+        connection: Open transaction.
+        context: The book.
+        spendings: The redemptions, locked.
+        cases: The orders of the batch.
+        holds: Which holds they carry.
+        seqs: Event of the batch by key of what it brought.
+    """
+    found = []
+    lines = (
+        store_stock.lines_of_redemptions(connection, spendings.shipped) if spendings.shipped else {}
+    )
+    for number in sorted(spendings.shipped):
+        one = spendings.redemptions[number]
+        mine = lines.get(number, [])
+        steps, fulfilled = goods_steps(mine, one.quantity, one.points)
+        latest = max((line.place.at for line in mine), default=one.requested_at)
+        differences = spends(steps, one.posted, latest)
+        if differences or fulfilled != (one.shipped, one.returned):
+            found.append(Wanted(one, differences, fulfilled, None, "", seqs))
+    for key, numbers in sorted(holds.items()):
+        case = cases[key]
+        if case.documents is None:
+            continue
+        found += [
+            _wanted_by_order(context, key, case, case.documents, spendings.redemptions[number])
+            for number in sorted(numbers & spendings.redemptions.keys())
+        ]
+        now = case.documents.order.hold_id
+        case.state.hold_id = parse_public_id(now) if now else None
+    return found
+
+
+def read_lots(
+    connection: Connection,
+    wallets: Mapping[int, Wallet],
+    wanted: Sequence[Wanted],
+    context: BookContext,
+) -> None:
+    """Adds the lots that redemptions hold and have used to their members' wallets, and others where a hold falls short."""
+    ids: set[int] = set()
+    needs: list[tuple[int, int, date]] = []
+    for one in wanted:
+        hold = one.redemption.hold
+        ids |= hold.slices.keys() | hold.used.keys()
+        takes = sum(spend.taken.points for spend in one.spends if spend.taken.points > 0)
+        if takes > hold.points:
+            days = {business_date(spend.business_at, context.time_zone) for spend in one.spends}
+            needs += [(one.redemption.member_id, takes - hold.points, on) for on in days]
+    if not wanted:
+        return
+    known = {lot_id for wallet in wallets.values() for lot_id in wallet.lots}
+    for lot in store_points.read_lots(connection, ids - known, closed_too=True):
+        wallets[lot.member_id].lots.setdefault(lot.id, lot)
+    for lot in store_points.read_lots_for(connection, sorted(set(needs))):
+        wallets[lot.member_id].lots.setdefault(lot.id, lot)
+
+
+def carry_out_wanted(
+    wanted: Iterable[Wanted],
+    wallets: Mapping[int, Wallet],
+    numbering: Numbering,
+    programs: Mapping[int, Program],
+    rows: Mapping[tuple[str, str], StockRow],
+) -> Carried:
+    """Takes points and gives them back, redemption by redemption, and frees what is no longer set aside."""
+    total = Carried()
+    for need in wanted:
+        one = need.redemption
+        wallet = wallets[one.member_id]
+        before = one.reserved
+        seq = max(
+            (need.seqs[s.key] for s in need.spends if s.key in need.seqs),
+            default=need.seqs.get(need.cause),
+        )
+        how = Circumstances(programs[one.program_version], partial(numbering.next_id, seq))
+        done = carry_out(one, wallet, need.spends, how, need.fulfilled)
+        if not need.spends and need.fulfilled is not None:
+            done.steps.append(_moved_step(one, need.fulfilled, how.next_id()))
+            hold_what_is_open(one, wallet, one.requested_at, how, done)
+        if need.voided_at is not None and one.given_up is None and one.is_open:
+            one.given_up = Status.CANCELLED
+            total.totals[one.reward] = total.totals.get(one.reward, 0) - one.quantity
+            held = one.hold.points
+            done.steps.append(
+                Step(
+                    *(
+                        how.next_id(),
+                        one.id,
+                        StepKind.CANCELLED,
+                        need.voided_at,
+                        "",
+                        "order cancelled",
+                    ),
+                    *(need.cause, 0, held, 0),
+                )
+            )
+            hold_what_is_open(one, wallet, need.voided_at, how, done)
+        if one.kind is Kind.GOODS and one.reserved != before:
+            row = rows[one.sku, one.warehouse]
+            row.reserved += one.reserved - before
+            row.is_changed = True
+        total.postings += done.postings
+        total.steps += done.steps
+    return total
+
+
+def _wanted_by_order(
+    context: BookContext, key: OrderKey, case: Case, documents: Documents, one: Redemption
+) -> Wanted:
+    order = documents.order
+    name = f"{key[0]}/{order.id}"
+    if (
+        CAPTURE in one.posted and order.status != OrderStatus.DRAFT
+    ):  # What a call captured was captured for the order that comes with the hold.
+        one.posted[f"{name}/order"] = one.posted.pop(CAPTURE)
+    carries = order.hold_id == one.public_id
+    steps = []
+    if carries:
+        paid = order_pays(order, Taken(one.points, one.face_minor), context.book.currency_code)
+        steps = order_steps(key[0], order, documents.returns, paid)
+    posted = {k: taken for k, taken in one.posted.items() if k.startswith(f"{name}/")}
+    corrected_at = order.ordered_at if order.changed_at is None else order.changed_at
+    differences = spends(steps, posted, corrected_at)
+    is_void = carries and order.status == OrderStatus.CANCELLED
+    seqs = {f"{name}/{cause}": seq for cause, seq in case.caused_by.items()}
+    cause = f"order:{order.id}"
+    if case.latest_seq is not None:
+        seqs[cause] = case.latest_seq
+    return Wanted(one, differences, None, corrected_at if is_void else None, cause, seqs)
+
+
+def _moved_step(one: Redemption, fulfilled: Fulfilled, step_id: int) -> Step:
+    """Records that pieces moved although no points did: a reward for money alone, or more pieces than were redeemed."""
+    is_return = fulfilled.returned > 0
+    kind = StepKind.RETURNED if is_return else StepKind.SHIPPED
+    pieces = fulfilled.returned if is_return else fulfilled.shipped
+    return Step(step_id, one.id, kind, one.requested_at, "", "", "shipment", pieces, 0, 0)
