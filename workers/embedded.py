@@ -7,10 +7,13 @@ found by the relay at the next start.
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import dramatiq
 from pydantic import SecretStr
@@ -50,6 +53,17 @@ class Embedded:
         return f"{self.settings.listen.rpartition(':')[0]}:{self.server.port}"
 
 
+def own_coupon_key(path: Path) -> str:
+    """Returns the secret that lies beside the data, made the first time; only its owner can read it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        fresh.replace(path)
+    return path.read_text().strip()
+
+
 @contextmanager
 def running(settings: Settings, program: str | None = None) -> Iterator[Embedded]:
     """Runs everything; stops in the order in which nothing is lost.
@@ -63,6 +77,9 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
             postgres = stack.enter_context(EmbeddedPostgres(settings.data_dir / "postgres"))
             settings = settings.model_copy(update={"database_url": SecretStr(postgres.url())})
         assert settings.database_url is not None
+        if settings.coupon_key is None:
+            key = SecretStr(own_coupon_key(settings.data_dir / "coupon.key"))
+            settings = settings.model_copy(update={"coupon_key": key})
         migrate(settings.database_url.get_secret_value())
         engine = make_engine(settings, CONNECTIONS_BESIDE_WORK)
         stack.callback(engine.dispose)

@@ -20,8 +20,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from plugin.store.books import list_books
 from plugin.store.schema import ensure_partitions
 from workers.actors import Actors
+from workers.clock import now_us
 from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
+from workers.handlers.lapse import escalate_approvals, expire_coupons, lapse_redemptions
 from workers.relay import relay_once
 from workers.settings import Settings
 
@@ -72,6 +74,12 @@ def add_jobs(
         (engine, actors, settings.relay_after_seconds),
         id="relay",
     )
+    scheduler.add_job(
+        look_after_redemptions,
+        IntervalTrigger(seconds=settings.redemptions_every_seconds),
+        (engine,),
+        id="redemptions",
+    )
     scheduler.add_job(_partitions, IntervalTrigger(hours=6), (engine,), id="partitions")
     scheduler.add_job(
         add_expiry_jobs,
@@ -102,6 +110,25 @@ def expire_today(engine: Engine, book_id: int, zone: ZoneInfo) -> int:
     expired = expire_lots(engine, Books(), book_id, datetime.now(zone).date())
     logger.info("book %s: %s lots expired", book_id, expired)
     return expired
+
+
+def look_after_redemptions(engine: Engine) -> None:
+    """Lapses redemptions and holds whose time is over, expires coupons, and escalates approvals, in every book."""
+    with engine.connect() as connection:
+        books = list_books(connection)
+    now = now_us()
+    for book in books:
+        lapsed = lapse_redemptions(engine, Books(), book.id, now)
+        expired = expire_coupons(engine, Books(), book.id, now)
+        escalated = escalate_approvals(engine, Books(), book.id, now)
+        if lapsed or expired or escalated:
+            logger.info(
+                "book %s: %s redemptions lapsed, %s coupons expired, %s approvals escalated",
+                book.code,
+                lapsed,
+                expired,
+                escalated,
+            )
 
 
 def _partitions(engine: Engine) -> None:

@@ -25,6 +25,7 @@ from plugin.services.collector import Collector
 from plugin.services.errors import ErrorInterceptor, to_status
 from plugin.services.intake import IntakeService
 from plugin.services.members import MemberService
+from plugin.services.redemptions import RedemptionService
 from plugin.store.books import Book, list_books
 from pointbook.v1 import (
     intake_pb2,
@@ -41,6 +42,7 @@ from pointbook.v1 import (
     redemptions_pb2_grpc,
 )
 from workers.actors import Actors
+from workers.counter import Counter
 from workers.database import make_hot_engine
 from workers.operations import OperationsService
 from workers.publisher import Publisher
@@ -61,7 +63,8 @@ class RunningServer:
     _server: grpc.Server
     _health: health.HealthServicer
     _collector: Collector
-    _intake_engine: Engine
+    _counter: Counter
+    _engines: tuple[Engine, ...]
     _publisher: Publisher
     _stop_seconds_max: float
 
@@ -70,8 +73,10 @@ class RunningServer:
         self._health.enter_graceful_shutdown()
         self._server.stop(self._stop_seconds_max).wait()
         self._collector.stop()
+        self._counter.stop()
         self._publisher.stop()
-        self._intake_engine.dispose()
+        for engine in self._engines:
+            engine.dispose()
 
 
 def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningServer:
@@ -83,6 +88,8 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
     publisher = Publisher(actors.apply_batch.send)
     intake_engine = make_hot_engine(settings, 1)
     collector = Collector(intake_engine, publisher.publish)
+    request_engine = make_hot_engine(settings, 1)
+    counter = Counter(engine, request_engine, settings.coupon_key_bytes)
     server = grpc.server(
         ThreadPoolExecutor(settings.server_threads, thread_name_prefix="grpc"),
         interceptors=[
@@ -95,7 +102,7 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
             ("grpc.so_reuseport", 0),
         ],
     )
-    _add_services(server, settings, engine, actors, collector)
+    _add_services(server, settings, engine, actors, collector, counter)
     status = _add_health(server)
     port = _listen(server, settings)
     server.start()
@@ -105,7 +112,8 @@ def start_server(settings: Settings, engine: Engine, actors: Actors) -> RunningS
         server,
         status,
         collector,
-        intake_engine,
+        counter,
+        (intake_engine, request_engine),
         publisher,
         settings.stop_seconds_max,
     )
@@ -149,7 +157,12 @@ def _refuse(request: Any, context: grpc.ServicerContext) -> Any:
 
 
 def _add_services(
-    server: grpc.Server, settings: Settings, engine: Engine, actors: Actors, collector: Collector
+    server: grpc.Server,
+    settings: Settings,
+    engine: Engine,
+    actors: Actors,
+    collector: Collector,
+    counter: Counter,
 ) -> None:
     books = fresh_books(engine)
     names = chart_names(settings.accounts)
@@ -166,10 +179,10 @@ def _add_services(
     operations_pb2_grpc.add_OperationsServiceServicer_to_server(
         OperationsService(engine, books, actors, settings), server
     )
-    # The methods of these two answer UNIMPLEMENTED until their rooms are built.
     redemptions_pb2_grpc.add_RedemptionServiceServicer_to_server(
-        redemptions_pb2_grpc.RedemptionServiceServicer(), server
+        RedemptionService(engine, books, counter, settings.coupon_key_bytes), server
     )
+    # Its methods answer UNIMPLEMENTED until its room is built.
     programs_pb2_grpc.add_ProgramServiceServicer_to_server(
         programs_pb2_grpc.ProgramServiceServicer(), server
     )

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     api_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description="client name to API key; empty: no key asked for"
     )
+    coupon_key: SecretStr | None = Field(
+        default=None,
+        min_length=32,
+        description="secret that coupon codes are made with; keep it as long as coupons live",
+    )
     stop_seconds_max: float = Field(default=30.0, gt=0)
 
     lanes: int = Field(default=4, ge=1, le=256, description="never lower it while batches wait")
@@ -66,6 +71,11 @@ class Settings(BaseSettings):
     )
     relay_after_seconds: float = Field(default=5.0, gt=0)
     relay_every_seconds: float = Field(default=2.0, gt=0)
+    redemptions_every_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="how often redemptions lapse, coupons expire, approvals escalate",
+    )
     ledger_every_seconds: float = Field(default=5.0, gt=0)
     expire_at: str = Field(
         default="00:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="book's local time"
@@ -89,6 +99,11 @@ class Settings(BaseSettings):
     def books_dir(self) -> Path:
         """The folder in which each book's ledger lies."""
         return self.ledger_dir or self.data_dir / "books"
+
+    @property
+    def coupon_key_bytes(self) -> bytes | None:
+        """The secret for coupon codes; None where none is set."""
+        return None if self.coupon_key is None else self.coupon_key.get_secret_value().encode()
 
     @property
     def queue(self) -> str:

@@ -10,6 +10,37 @@ from plugin.program.versions import Program
 from plugin.redemption.life import KINDS, PAYS_ORDERS, Kind, Redemption, asks_approval
 
 
+class Key(NamedTuple):
+    """What makes a repeated call harmless: the caller's key, and a hash of what was asked."""
+
+    idempotency_key: str
+    request_hash: bytes
+
+
+class Ask(NamedTuple):
+    """A request as it came: for pieces of a reward, or for a hold of points when ``reward`` is empty.
+
+    ``total_minor`` is the total of the order that held points are to pay, 0 when it is not known.
+    """
+
+    member_key: str
+    reward: str
+    quantity: int
+    points: int
+    total_minor: int
+    expires_at: int | None
+    actor: str
+    store: str
+    key: Key
+
+
+class Answered(NamedTuple):
+    """What became of a request."""
+
+    redemption: Redemption
+    is_repeated: bool
+
+
 class Asked(NamedTuple):
     """What a member asks for."""
 
@@ -87,8 +118,11 @@ def draft_hold(
     tier: str,
     asked: Asked,
     expires_at: int | None,
+    total_minor: int = 0,
 ) -> Redemption:
     """Returns a hold for the checkout.
+
+    ``total_minor`` is the order's total, of which the program lets points pay a share; 0 when it is not known.
 
     Raises:
         Rejected: The program lets points not pay orders, or not so few, or not this number; or it would lapse at once.
@@ -106,6 +140,13 @@ def draft_hold(
         raise Rejected(
             "POINTS_NOT_A_MULTIPLE",
             f"points pay in multiples of {rules.multiple:,}, not {points:,}",
+            "points",
+        )
+    most = rules.points_max(total_minor, points) if total_minor else points
+    if points > most:
+        raise Rejected(
+            "POINTS_TOO_MANY",
+            f"at most {most:,} points can pay this order, not {points:,}",
             "points",
         )
     if expires_at is not None and expires_at <= asked.now:

@@ -94,6 +94,30 @@ def read_quantity(text: str, path: str, index: int | None) -> int:
     return int(scaled)
 
 
+def require_whole(quantity_micro: int, path: str) -> None:
+    """Raises `Rejected` unless a quantity is of whole pieces: reward stock knows no other."""
+    if quantity_micro % MICRO:
+        raise Rejected("QUANTITY_NOT_WHOLE", f"{path} must be whole pieces", path)
+
+
+def require_actor(value: str, path: str, *, is_optional: bool = False) -> str:
+    """Returns who acts, without spaces around: any script, at most 128 characters, no control characters.
+
+    Raises:
+        Rejected: It is missing where it is needed, or something else.
+    """
+    value = value.strip()
+    if not value and not is_optional:
+        raise Rejected("FIELD_REQUIRED", f"{path} is required", path)
+    if len(value) > ID_LENGTH_MAX or _CONTROL.search(value):
+        raise Rejected(
+            "TEXT_INVALID",
+            f"{path} must be at most {ID_LENGTH_MAX} characters without control characters",
+            path,
+        )
+    return value
+
+
 def require_currency(code: str, path: str) -> None:
     """Raises `Rejected` unless a code is an ISO 4217 currency with minor units."""
     if not code:

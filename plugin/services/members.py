@@ -61,6 +61,7 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
             member_id=member_id,
             available=found.available,
             pending=found.pending,
+            held=found.held,
             debt=found.debt,
             expiring=[
                 members_pb2.ExpiringPoints(expires_on=day.isoformat(), points=points)

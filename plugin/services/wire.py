@@ -20,6 +20,7 @@ from plugin.events import (
     OrderLine,
     OrderStatus,
     Product,
+    RedemptionReturn,
     RedemptionShipment,
     Return,
     ReturnLine,
@@ -47,6 +48,7 @@ from plugin.services.fields import (
     require_currency,
     require_id,
     require_phone,
+    require_whole,
 )
 from pointbook.v1 import events_pb2
 
@@ -336,6 +338,7 @@ def _stock(message: events_pb2.Stock, source: str) -> Stock:
     quantity = read_quantity(message.quantity, "stock", None)
     if quantity < 0:
         raise Rejected("NEGATIVE", "stock.quantity must be 0 or more", "stock.quantity")
+    require_whole(quantity, "stock.quantity")
     value = message.value_minor if message.HasField("value_minor") else None
     if value is not None and not 0 <= value <= AMOUNT_MINOR_MAX:
         raise Rejected(
@@ -364,8 +367,33 @@ def _redemption_shipment(message: events_pb2.RedemptionShipment, source: str) ->
             message.shipped_at, message.HasField("shipped_at"), "redemption_shipment.shipped_at"
         ),
         redemption_id=require_id(message.redemption_id, "redemption_shipment.redemption_id"),
-        lines=_shipment_lines(message.lines, "redemption_shipment.lines"),
+        lines=_whole_lines(message.lines, "redemption_shipment.lines"),
     )
+
+
+def _redemption_return(message: events_pb2.RedemptionReturn, source: str) -> RedemptionReturn:
+    return RedemptionReturn(
+        id=require_id(message.id, "redemption_return.id"),
+        version=read_version(message.version, "redemption_return.version"),
+        status=_document_status(message.status, "redemption_return.status"),
+        returned_at=read_instant(
+            message.returned_at, message.HasField("returned_at"), "redemption_return.returned_at"
+        ),
+        redemption_id=require_id(message.redemption_id, "redemption_return.redemption_id"),
+        lines=_whole_lines(message.lines, "redemption_return.lines"),
+        is_damaged=message.is_damaged,
+    )
+
+
+def _whole_lines(lines: Any, path: str) -> tuple[ShipmentLine, ...]:
+    """Returns lines of rewards, which leave and come back in whole pieces."""
+    values = _shipment_lines(lines, path)
+    for index, line in enumerate(values):
+        where = f"{path}[{index}].quantity"
+        if line.quantity_micro <= 0:
+            raise Rejected("NEGATIVE", f"{where} must be above 0", where)
+        require_whole(line.quantity_micro, where)
+    return values
 
 
 _READERS: dict[str, Callable[[Any, str], Any]] = {
@@ -377,6 +405,7 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "activity": _activity,
     "stock": _stock,
     "redemption_shipment": _redemption_shipment,
+    "redemption_return": _redemption_return,
 }
 
 _ORDER_STATUSES = {status.value: status for status in OrderStatus}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from plugin.errors import Rejected
 from plugin.events import Kind
 from plugin.facts import FACTS_PER_EVENT_MAX
-from plugin.store.members import resolve
+from plugin.store.members import resolve, with_merged
 
 EntriesOf = Callable[[Connection, Sequence[int]], list[Any]]
 """Returns the journal entries of facts as messages."""
@@ -72,11 +72,12 @@ class FoundEvent(NamedTuple):
 
 
 class Balance(NamedTuple):
-    """A member's points at an instant. ``available`` excludes pending and expired ones."""
+    """A member's points at an instant. ``available`` excludes pending, held and expired ones."""
 
     member_id: int
     available: int
     pending: int
+    held: int
     debt: int
     expiring: list[tuple[date, int]]
 
@@ -158,37 +159,42 @@ def balance(connection: Connection, member_id: int, as_of: datetime, today: date
     """Returns a member's points: what can be spent at an instant, what is pending, what will expire when."""
     rows = connection.execute(
         text(
-            "SELECT expires_on, sum(remaining) FILTER (WHERE available_at <= :at) AS available,"
-            " sum(remaining) FILTER (WHERE available_at > :at) AS pending FROM lot"
+            "SELECT expires_on, sum(remaining - held) FILTER (WHERE available_at <= :at) AS available,"
+            " sum(remaining - held) FILTER (WHERE available_at > :at) AS pending FROM lot"
             " WHERE member_id = :member AND is_open AND (expires_on IS NULL OR expires_on >= :today)"
             " GROUP BY expires_on ORDER BY expires_on NULLS LAST"
         ),
         {"member": member_id, "at": as_of, "today": today},
     ).all()
-    debt = connection.execute(
-        text("SELECT debt FROM member WHERE id = :member"), {"member": member_id}
-    ).scalar_one()
+    debt, held = connection.execute(
+        text(
+            "SELECT debt, (SELECT coalesce(sum(held), 0)::bigint FROM lot WHERE member_id = :member AND is_open)"
+            " FROM member WHERE id = :member"
+        ),
+        {"member": member_id},
+    ).one()
     return Balance(
         member_id,
         int(sum(row.available or 0 for row in rows)),
         int(sum(row.pending or 0 for row in rows)),
+        held,
         debt,
         [
             (row.expires_on, int((row.available or 0) + (row.pending or 0)))
             for row in rows
-            if row.expires_on is not None
+            if row.expires_on is not None and (row.available or row.pending)
         ],
     )
 
 
 def list_facts(connection: Connection, member_id: int, after_id: int, limit: int) -> list[FactRow]:
-    """Returns a member's point facts by id, after one."""
+    """Returns the point facts of a member, and of those who were merged into them, by id, after one."""
     rows = connection.execute(
         text(
-            f"SELECT {_FACT_COLUMNS} FROM point_fact WHERE member_id = :member AND id > :after"  # noqa: S608  (a constant of ours)
+            f"SELECT {_FACT_COLUMNS} FROM point_fact WHERE member_id = ANY(:members) AND id > :after"  # noqa: S608  (a constant of ours)
             " ORDER BY id LIMIT :limit"
         ),
-        {"member": member_id, "after": after_id, "limit": limit},
+        {"members": with_merged(connection, member_id), "after": after_id, "limit": limit},
     )
     return [FactRow._make(row) for row in rows]
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from plugin.points.holds import Hold
 from plugin.redemption.life import GIVEN_UP, Kind, Redemption, Status, Step
+from plugin.redemption.request import Key
 from plugin.redemption.spending import NOTHING, Taken
 from plugin.store.documents import Collision
 from plugin.store.raw import copy_rows, cursor, instant_on_wire, literals
@@ -25,13 +26,6 @@ class Task(IntEnum):
 
     ORDER = 1
     CANCEL = 2
-
-
-class Key(NamedTuple):
-    """What makes a repeated call harmless: the caller's key, and a hash of what was asked."""
-
-    idempotency_key: str
-    request_hash: bytes
 
 
 class Known(NamedTuple):
@@ -309,6 +303,15 @@ def lock_totals(connection: Connection, book_id: int, rewards: Iterable[str]) ->
         "SELECT reward, pieces FROM reward_total WHERE book_id = %s AND reward = ANY(%s::text[])"
         " ORDER BY reward FOR UPDATE",
         (book_id, *literals([(one,) for one in wanted], "t")),
+    )
+    return dict(rows.fetchall())
+
+
+def read_totals(connection: Connection, book_id: int, rewards: Iterable[str]) -> dict[str, int]:
+    """Returns how many pieces of rewards were redeemed and not given up, without locking."""
+    rows = cursor(connection).execute(
+        "SELECT reward, pieces FROM reward_total WHERE book_id = %s AND reward = ANY(%s::text[])",
+        (book_id, *literals([(one,) for one in sorted(set(rewards))], "t")),
     )
     return dict(rows.fetchall())
 

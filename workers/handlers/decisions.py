@@ -172,7 +172,7 @@ def capture_hold(
     if not one.is_open:
         raise Rejected(
             "HOLD_CLOSED",
-            f"hold {public_id} is {hold_state(one)}; {one.taken.points} of its {one.points} points were captured",
+            f"hold {public_id} is {one.status.name.lower()}; {one.taken.points} of its {one.points} points were captured",
             "hold_id",
         )
     if one.expires_at is not None and now >= one.expires_at:
@@ -210,23 +210,12 @@ def void_hold(
     if not one.is_open:
         raise Rejected(
             "HOLD_CLOSED",
-            f"hold {public_id} is {hold_state(one)}; what was captured comes back with a return of the order",
+            f"hold {public_id} is {one.status.name.lower()}; what was captured comes back with a return of the order",
             "hold_id",
         )
     desk.give_up(one, Status.CANCELLED, StepKind.CANCELLED, actor, "void")
     desk.write()
     return one
-
-
-def hold_state(one: Redemption) -> str:
-    """Names the state of a hold in the words of a checkout."""
-    names = {
-        Status.SHIPPED: "captured",
-        Status.RETURNED: "captured and given back",
-        Status.CANCELLED: "void",
-        Status.LAPSED: "expired",
-    }
-    return names.get(one.status, "held")
 
 
 def _open(

@@ -27,6 +27,7 @@ from plugin.redemption.fulfil import (
     hold_what_is_open,
 )
 from plugin.redemption.life import AT_ONCE, Kind, Redemption, Status, Step, StepKind
+from plugin.redemption.request import Key
 from plugin.redemption.spending import Fulfilled, Spend, Taken
 from plugin.store import coupons as store_coupons
 from plugin.store import draws as store_draws
@@ -39,7 +40,7 @@ from plugin.store.documents import Collision
 from plugin.store.draws import DrawRow
 from plugin.store.inbox import new_job_batch
 from plugin.store.members import MemberRow
-from plugin.store.redemptions import Key, Task
+from plugin.store.redemptions import Task
 from plugin.store.stock import StockKey, StockRow
 from workers.handlers.books import BookContext, first_moment_after
 from workers.handlers.postings import Numbering, write_lots, write_postings

@@ -17,35 +17,22 @@ from plugin.program.rewards import Reward
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
 from plugin.redemption.life import Redemption, StepKind
-from plugin.redemption.request import Asked, Situation, draft, draft_hold, find_reward
+from plugin.redemption.request import (
+    Answered,
+    Ask,
+    Asked,
+    Situation,
+    draft,
+    draft_hold,
+    find_reward,
+)
 from plugin.store import members as store_members
 from plugin.store import points as store_points
 from plugin.store import redemptions as store
 from plugin.store import stock as store_stock
-from plugin.store.redemptions import Key, instant
+from plugin.store.redemptions import instant
 from workers.handlers.books import BookContext
 from workers.handlers.desk import Desk, open_desk, require_coupon_key
-
-
-class Ask(NamedTuple):
-    """A request as it came: for pieces of a reward, or for a hold of points when ``reward`` is empty."""
-
-    member_key: str
-    reward: str
-    quantity: int
-    points: int
-    expires_at: int | None
-    actor: str
-    store: str
-    key: Key
-
-
-class Answered(NamedTuple):
-    """What became of a request."""
-
-    redemption: Redemption
-    is_repeated: bool
-
 
 Answer = Answered | PointbookError
 
@@ -199,7 +186,9 @@ def _decide(
                 "reward",
             )
     else:
-        one = draft_hold(program, ask.points, member_id, tier, asked, ask.expires_at)
+        one = draft_hold(
+            program, ask.points, member_id, tier, asked, ask.expires_at, ask.total_minor
+        )
     set_aside(desk.wallets[member_id], one.hold, one.points, desk.now, desk.today)
     one.id = next_number()
     _take_room(desk, room, one)

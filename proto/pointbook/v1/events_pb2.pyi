@@ -44,7 +44,7 @@ STOCK_KIND_COUNTED: StockKind
 STOCK_KIND_RECEIVED: StockKind
 
 class Event(_message.Message):
-    __slots__ = ("event_id", "order", "shipment", "member", "members_merged", "product", "activity", "stock", "redemption_shipment")
+    __slots__ = ("event_id", "order", "shipment", "member", "members_merged", "product", "activity", "stock", "redemption_shipment", "redemption_return")
     EVENT_ID_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     SHIPMENT_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class Event(_message.Message):
     ACTIVITY_FIELD_NUMBER: _ClassVar[int]
     STOCK_FIELD_NUMBER: _ClassVar[int]
     REDEMPTION_SHIPMENT_FIELD_NUMBER: _ClassVar[int]
+    REDEMPTION_RETURN_FIELD_NUMBER: _ClassVar[int]
     event_id: str
     order: Order
     shipment: Shipment
@@ -64,7 +65,8 @@ class Event(_message.Message):
     activity: Activity
     stock: Stock
     redemption_shipment: RedemptionShipment
-    def __init__(self, event_id: _Optional[str] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., shipment: _Optional[_Union[Shipment, _Mapping]] = ..., member: _Optional[_Union[Member, _Mapping]] = ..., members_merged: _Optional[_Union[MembersMerged, _Mapping]] = ..., product: _Optional[_Union[Product, _Mapping]] = ..., activity: _Optional[_Union[Activity, _Mapping]] = ..., stock: _Optional[_Union[Stock, _Mapping]] = ..., redemption_shipment: _Optional[_Union[RedemptionShipment, _Mapping]] = ..., **kwargs) -> None: ...
+    redemption_return: RedemptionReturn
+    def __init__(self, event_id: _Optional[str] = ..., order: _Optional[_Union[Order, _Mapping]] = ..., shipment: _Optional[_Union[Shipment, _Mapping]] = ..., member: _Optional[_Union[Member, _Mapping]] = ..., members_merged: _Optional[_Union[MembersMerged, _Mapping]] = ..., product: _Optional[_Union[Product, _Mapping]] = ..., activity: _Optional[_Union[Activity, _Mapping]] = ..., stock: _Optional[_Union[Stock, _Mapping]] = ..., redemption_shipment: _Optional[_Union[RedemptionShipment, _Mapping]] = ..., redemption_return: _Optional[_Union[RedemptionReturn, _Mapping]] = ..., **kwargs) -> None: ...
 
 class MemberRef(_message.Message):
     __slots__ = ("id", "external_id", "phone", "card")
@@ -293,3 +295,21 @@ class RedemptionShipment(_message.Message):
     redemption_id: str
     lines: _containers.RepeatedCompositeFieldContainer[ShipmentLine]
     def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., status: _Optional[_Union[DocumentStatus, str]] = ..., shipped_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., redemption_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[ShipmentLine, _Mapping]]] = ...) -> None: ...
+
+class RedemptionReturn(_message.Message):
+    __slots__ = ("id", "version", "status", "returned_at", "redemption_id", "lines", "is_damaged")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    RETURNED_AT_FIELD_NUMBER: _ClassVar[int]
+    REDEMPTION_ID_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    IS_DAMAGED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    version: int
+    status: DocumentStatus
+    returned_at: _timestamp_pb2.Timestamp
+    redemption_id: str
+    lines: _containers.RepeatedCompositeFieldContainer[ShipmentLine]
+    is_damaged: bool
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., status: _Optional[_Union[DocumentStatus, str]] = ..., returned_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., redemption_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[ShipmentLine, _Mapping]]] = ..., is_damaged: _Optional[bool] = ...) -> None: ...

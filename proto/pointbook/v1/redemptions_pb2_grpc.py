@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RedemptionServiceStub:
-    """Spends points: rewards, money off an order, reward stock.
+    """Spends points: rewards, money off an order, coupons; and reward stock.
     """
 
     def __init__(self, channel):
@@ -75,6 +75,11 @@ class RedemptionServiceStub:
                 request_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListRedemptionsRequest.SerializeToString,
                 response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListRedemptionsResponse.FromString,
                 _registered_method=True)
+        self.AcknowledgeRedemption = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/AcknowledgeRedemption',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.AcknowledgeRedemptionRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.RedemptionResponse.FromString,
+                _registered_method=True)
         self.HoldPoints = channel.unary_unary(
                 '/pointbook.v1.RedemptionService/HoldPoints',
                 request_serializer=pointbook_dot_v1_dot_redemptions__pb2.HoldPointsRequest.SerializeToString,
@@ -90,26 +95,51 @@ class RedemptionServiceStub:
                 request_serializer=pointbook_dot_v1_dot_redemptions__pb2.VoidHoldRequest.SerializeToString,
                 response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.HoldResponse.FromString,
                 _registered_method=True)
+        self.GetCoupon = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/GetCoupon',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.GetCouponRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+                _registered_method=True)
+        self.RedeemCoupon = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/RedeemCoupon',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.RedeemCouponRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+                _registered_method=True)
+        self.ReverseCoupon = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/ReverseCoupon',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.ReverseCouponRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+                _registered_method=True)
+        self.ListDraws = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/ListDraws',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListDrawsRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListDrawsResponse.FromString,
+                _registered_method=True)
         self.GetStock = channel.unary_unary(
                 '/pointbook.v1.RedemptionService/GetStock',
                 request_serializer=pointbook_dot_v1_dot_redemptions__pb2.GetStockRequest.SerializeToString,
                 response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.GetStockResponse.FromString,
                 _registered_method=True)
+        self.ListStockMoves = channel.unary_unary(
+                '/pointbook.v1.RedemptionService/ListStockMoves',
+                request_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesResponse.FromString,
+                _registered_method=True)
 
 
 class RedemptionServiceServicer:
-    """Spends points: rewards, money off an order, reward stock.
+    """Spends points: rewards, money off an order, coupons; and reward stock.
     """
 
     def ListRewards(self, request, context):
-        """Lists rewards a member can have.
+        """Lists rewards of the program, with prices and what is left for a member.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QuoteOffset(self, request, context):
-        """Tells how many points can pay how much of an order.
+        """Tells how many points can pay how much of an order. Holds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,35 +153,42 @@ class RedemptionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveRedemption(self, request, context):
-        """Approves a redemption above the threshold; the approver is not the requester.
+        """Approves a redemption that waits for approval; the approver is not the requester.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectRedemption(self, request, context):
-        """Rejects a redemption; points and stock are free again.
+        """Rejects a redemption that waits for approval; points and stock are free again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelRedemption(self, request, context):
-        """Cancels a redemption that has not shipped.
+        """Cancels a redemption that has not shipped, or what has not shipped of it; takes unused coupons back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRedemption(self, request, context):
-        """Returns a redemption.
+        """Returns a redemption with its recorded steps.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRedemptions(self, request, context):
-        """Lists redemptions: the warehouse's pick list.
+        """Lists redemptions: the warehouse's pick list, and the outbox that an adapter drains.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeRedemption(self, request, context):
+        """Tells that an adapter has made a redemption's order in the ERP, or cancelled it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -178,8 +215,43 @@ class RedemptionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCoupon(self, request, context):
+        """Returns a coupon by its code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedeemCoupon(self, request, context):
+        """Redeems a coupon for an order, once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReverseCoupon(self, request, context):
+        """Takes the redemption of a coupon back, because its order was; the coupon can be used again until it expires.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDraws(self, request, context):
+        """Lists draws of lotteries with all that is needed to check them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStock(self, request, context):
         """Returns reward stock.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStockMoves(self, request, context):
+        """Lists stock moves, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,6 +300,11 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
                     request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListRedemptionsRequest.FromString,
                     response_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListRedemptionsResponse.SerializeToString,
             ),
+            'AcknowledgeRedemption': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeRedemption,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.AcknowledgeRedemptionRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.RedemptionResponse.SerializeToString,
+            ),
             'HoldPoints': grpc.unary_unary_rpc_method_handler(
                     servicer.HoldPoints,
                     request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.HoldPointsRequest.FromString,
@@ -243,10 +320,35 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
                     request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.VoidHoldRequest.FromString,
                     response_serializer=pointbook_dot_v1_dot_redemptions__pb2.HoldResponse.SerializeToString,
             ),
+            'GetCoupon': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCoupon,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.GetCouponRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.SerializeToString,
+            ),
+            'RedeemCoupon': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedeemCoupon,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.RedeemCouponRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.SerializeToString,
+            ),
+            'ReverseCoupon': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReverseCoupon,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ReverseCouponRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.SerializeToString,
+            ),
+            'ListDraws': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDraws,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListDrawsRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListDrawsResponse.SerializeToString,
+            ),
             'GetStock': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStock,
                     request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.GetStockRequest.FromString,
                     response_serializer=pointbook_dot_v1_dot_redemptions__pb2.GetStockResponse.SerializeToString,
+            ),
+            'ListStockMoves': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStockMoves,
+                    request_deserializer=pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -257,7 +359,7 @@ def add_RedemptionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RedemptionService:
-    """Spends points: rewards, money off an order, reward stock.
+    """Spends points: rewards, money off an order, coupons; and reward stock.
     """
 
     @staticmethod
@@ -477,6 +579,33 @@ class RedemptionService:
             _registered_method=True)
 
     @staticmethod
+    def AcknowledgeRedemption(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/AcknowledgeRedemption',
+            pointbook_dot_v1_dot_redemptions__pb2.AcknowledgeRedemptionRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.RedemptionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def HoldPoints(request,
             target,
             options=(),
@@ -558,6 +687,114 @@ class RedemptionService:
             _registered_method=True)
 
     @staticmethod
+    def GetCoupon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/GetCoupon',
+            pointbook_dot_v1_dot_redemptions__pb2.GetCouponRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedeemCoupon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/RedeemCoupon',
+            pointbook_dot_v1_dot_redemptions__pb2.RedeemCouponRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReverseCoupon(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/ReverseCoupon',
+            pointbook_dot_v1_dot_redemptions__pb2.ReverseCouponRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.CouponResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDraws(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/ListDraws',
+            pointbook_dot_v1_dot_redemptions__pb2.ListDrawsRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.ListDrawsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetStock(request,
             target,
             options=(),
@@ -574,6 +811,33 @@ class RedemptionService:
             '/pointbook.v1.RedemptionService/GetStock',
             pointbook_dot_v1_dot_redemptions__pb2.GetStockRequest.SerializeToString,
             pointbook_dot_v1_dot_redemptions__pb2.GetStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStockMoves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.RedemptionService/ListStockMoves',
+            pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesRequest.SerializeToString,
+            pointbook_dot_v1_dot_redemptions__pb2.ListStockMovesResponse.FromString,
             options,
             channel_credentials,
             insecure,
