@@ -1,6 +1,6 @@
 """Reconciliation: runs the comparisons on one snapshot and stores what they found.
 
-Checks 5 and 6 (documents of the ERP, stock) and 8 (the ERP's own account) need what later issues bring; they are not listed until then.
+Checks 5 (documents of the ERP) and 8 (the ERP's own account) need what later issues bring; they are not listed until then.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, func, select
 from accounting.chart import DEFAULT_NAMES, ChartNames
 from accounting.folder import read_text
 from accounting.gate import check_ledger
+from accounting.goods_reconciliation import stock_and_journal
 from accounting.ledger import LedgerWriter
 from accounting.positions import only_writer
 from accounting.reconciliations import (
@@ -40,6 +41,7 @@ CHECKS: dict[int, Callable[[Snapshot], Iterator[Break]]] = {
     2: cost_and_liability,
     3: database_and_beancount,
     4: detail_and_summary,
+    6: stock_and_journal,
     7: inbox_and_applied,
 }
 _LEDGER_CHECKS = frozenset({3, 4})

@@ -1,6 +1,6 @@
 """The comparisons themselves: each returns its breaks, none when it holds. Set-wise SQL over one snapshot.
 
-1 lots = point legs · 2 lots' cost = liability · 3 PostgreSQL = Beancount · 4 detail = summary · 7 inbox = queue = applied.
+1 lots = point legs · 2 lots' cost = liability · 3 PostgreSQL = Beancount · 4 detail = summary · 6 stock = redemption journals (``goods_reconciliation``) · 7 inbox = queue = applied.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ NAMES: Mapping[int, str] = {
     2: "carrying amount of lots = liability account",
     3: "trial balance of PostgreSQL = trial balance of Beancount",
     4: "detail = daily summary: entries, sums, sha256, chain",
+    6: "reward stock and redemptions = their journal entries",
     7: "inbox = queue = applied",
 }
 
@@ -62,17 +63,17 @@ class Snapshot(NamedTuple):
 
 def lots_and_legs(on: Snapshot) -> Iterator[Break]:
     """Check 1. Lots less debts = facts, per member; facts = entries, one by one; lots = legs, in total."""
-    for member_id, lots, points, debt, facts, fact_debt in _rows(on, _MEMBERS):
+    for member_id, lots, points, debt, facts, fact_debt in rows(on, _MEMBERS):
         yield Break(
             f"{lots - debt - facts} {POINTS_CURRENCY}",
             f"member {member_id}: lots {lots}, balance {points}, debt {debt}; facts sum to {facts}, to a debt of {fact_debt}",
         )
-    for lot_id, points, remaining, used in _rows(on, _LOTS):
+    for lot_id, points, remaining, used in rows(on, _LOTS):
         yield Break(
             f"{remaining - (points - used)} {POINTS_CURRENCY}",
             f"lot {lot_id}: issued {points}, taken {used}, remaining {remaining}",
         )
-    for fact_id, in_fact, in_entry in _rows(on, _FACTS):
+    for fact_id, in_fact, in_entry in rows(on, _FACTS):
         yield Break(
             f"1 {'fact' if in_fact else 'entry'}",
             f"fact {fact_id}: fact {in_fact or 'missing'}, entry {in_entry or 'missing'} (lots, debt, money)",
@@ -94,7 +95,7 @@ def lots_and_legs(on: Snapshot) -> Iterator[Break]:
 def cost_and_liability(on: Snapshot) -> Iterator[Break]:
     """Check 2. Every lot carries what its formula says, and all of them what the liability account says."""
     currency = on.book.currency_code
-    for lot_id, carried, expected in _rows(on, _COSTS):
+    for lot_id, carried, expected in rows(on, _COSTS):
         yield Break(
             f"{format_minor(carried - int(expected), currency)} {currency}",
             f"lot {lot_id} is carried at {format_minor(carried, currency)}, its formula gives {format_minor(int(expected), currency)}",
@@ -127,8 +128,8 @@ def detail_and_summary(on: Snapshot) -> Iterator[Break]:
         yield Break("1 ledger", "there is no ledger yet")
         return
     days = day_balances(on.connection, on.book.id, on.position)
-    heads = {(day, entries): bytes(head).hex() for day, entries, head in _rows(on, _HEADS)}
-    files = {path: bytes(digest) for path, digest in _rows(on, _FILES)}
+    heads = {(day, entries): bytes(head).hex() for day, entries, head in rows(on, _HEADS)}
+    files = {path: bytes(digest) for path, digest in rows(on, _FILES)}
     for day in sorted({*days, *map(date.fromisoformat, on.checked.days)}):
         entries, balances = days.get(day, (0, {}))
         said = on.checked.days.get(day.isoformat(), CheckedDay(0, "", "", {}))
@@ -147,18 +148,18 @@ def detail_and_summary(on: Snapshot) -> Iterator[Break]:
 
 def inbox_and_applied(on: Snapshot) -> Iterator[Break]:
     """Check 7. Received = applied + waiting + parked; every event has its key and its batch; nothing waits too long."""
-    for what, seq in _rows(on, _INBOX):
+    for what, seq in rows(on, _INBOX):
         yield Break("1 event", f"event {seq}: {what}")
-    for batch_id, events, found in _rows(on, _BATCHES):
+    for batch_id, events, found in rows(on, _BATCHES):
         yield Break(
             f"{found - events} events",
             f"batch {batch_id} should hold {events} events, holds {found}",
         )
-    for batch_id, events, age in _rows(on, _WAITING, seconds=on.waiting_seconds_max):
+    for batch_id, events, age in rows(on, _WAITING, seconds=on.waiting_seconds_max):
         yield Break(f"{events} events", f"batch {batch_id} waits to be applied", int(age))
 
 
-def _rows(on: Snapshot, query: TextClause, **more: object) -> Iterator[Any]:
+def rows(on: Snapshot, query: TextClause, **more: object) -> Iterator[Any]:
     """Runs a comparison; those that look for differences return at most `BREAKS_MAX` rows."""
     return iter(
         on.connection.execute(
@@ -224,15 +225,17 @@ _LOTS = text("""
     SELECT l.id, l.points, l.remaining, coalesce(u.points, 0)
     FROM lot l LEFT JOIN (SELECT lot_id, sum(points)::bigint AS points FROM lot_use GROUP BY 1) u ON u.lot_id = l.id
     WHERE l.book_id = :book
-      AND (l.remaining < 0 OR l.remaining > l.points OR l.points - coalesce(u.points, 0) <> l.remaining)
+      AND (l.held < 0 OR l.held > l.remaining OR l.remaining < 0 OR l.remaining > l.points OR l.points - coalesce(u.points, 0) <> l.remaining)
     ORDER BY l.id LIMIT :limit""")
 
 _FACTS = text("""
     WITH facts AS (SELECT id, lot_points AS units, debt_points AS arrears, amount_minor FROM point_fact WHERE book_id = :book),
     entries AS (SELECT id, units, arrears,
                        CASE WHEN credit = 1 THEN amount_minor ELSE 0 END
-                       - CASE WHEN debit = 1 THEN amount_minor ELSE 0 END AS amount_minor
-                FROM entry WHERE book_id = :book)
+                       - CASE WHEN debit = 1 THEN amount_minor ELSE 0 END
+                       + CASE WHEN credit_2 = 1 THEN amount_2_minor ELSE 0 END
+                       - CASE WHEN debit_2 = 1 THEN amount_2_minor ELSE 0 END AS amount_minor
+                FROM entry WHERE book_id = :book AND kind < 20)
     SELECT id, CASE WHEN f.units IS NOT NULL THEN format('%s, %s, %s', f.units, f.arrears, f.amount_minor) END,
                CASE WHEN e.units IS NOT NULL THEN format('%s, %s, %s', e.units, e.arrears, e.amount_minor) END
     FROM facts f FULL JOIN entries e USING (id)

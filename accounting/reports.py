@@ -42,9 +42,18 @@ LINE_OF: Mapping[FactKind, str] = MappingProxyType(
         FactKind.CLAWED_BACK: "clawed_back",
         FactKind.CLAWBACK_REVERSED: "clawed_back",
         FactKind.EXPIRED: "expired",
+        FactKind.REDEEMED: "redeemed",
+        FactKind.REDEMPTION_REVERSED: "redeemed",
+        FactKind.REDEMPTION_RETURNED: "redemption_returned",
+        FactKind.REDEMPTION_RETURN_REVERSED: "redemption_returned",
+        FactKind.DEBT_SETTLED: "clawed_back",
+        FactKind.TRANSFERRED: "transferred",
     }
 )
-"""Which line a kind of fact belongs to. A kind that is missing here makes the roll-forward not close."""
+"""Which line a kind of fact belongs to. A kind of points that is missing here makes the roll-forward not close; stock has no line.
+
+A debt that is settled was clawed back before: its money leaves the liability now.
+"""
 
 AGES = (
     ("overdue", None, -1),

@@ -76,10 +76,10 @@ def running(settings: Settings, program: str | None = None) -> Iterator[Embedded
         if settings.database_url is None:
             postgres = stack.enter_context(EmbeddedPostgres(settings.data_dir / "postgres"))
             settings = settings.model_copy(update={"database_url": SecretStr(postgres.url())})
-        assert settings.database_url is not None
         if settings.coupon_key is None:
             key = SecretStr(own_coupon_key(settings.data_dir / "coupon.key"))
             settings = settings.model_copy(update={"coupon_key": key})
+        assert settings.database_url is not None
         migrate(settings.database_url.get_secret_value())
         engine = make_engine(settings, CONNECTIONS_BESIDE_WORK)
         stack.callback(engine.dispose)

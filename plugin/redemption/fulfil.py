@@ -60,7 +60,7 @@ def carry_out(
     done = Fulfilment()
     if fulfilled is not None:
         one.shipped, one.returned = fulfilled
-    for spend in wanted:
+    for spend in _in_order(one, wanted):
         before = one.posted.get(spend.key, Taken(0))
         points, face = spend.taken
         one.posted[spend.key] = Taken(before.points + points, before.face_minor + face)
@@ -75,6 +75,22 @@ def carry_out(
     if last is not None:
         hold_what_is_open(one, wallet, last, how, done)
     return done
+
+
+def _in_order(one: Redemption, wanted: Sequence[Spend]) -> list[Spend]:
+    """Puts giving back first, but for what has to be taken before: no more can come back than was taken.
+
+    An order of 100 of which 50 came back is cancelled: 50 is taken for the return that no longer counts, then 100 comes back.
+    """
+    taken = sum(one.hold.used.values()) + one.hold.debt
+    first, last = [], []
+    for spend in wanted:
+        if -spend.taken.points > taken:
+            last.append(spend)
+        else:
+            first.append(spend)
+            taken += spend.taken.points
+    return first + last
 
 
 def hold_what_is_open(

@@ -20,7 +20,6 @@ from pointbook.v1 import (
     members_pb2,
     operations_pb2,
     programs_pb2,
-    redemptions_pb2,
 )
 
 ACCEPTED = intake_pb2.EVENT_OUTCOME_ACCEPTED
@@ -405,9 +404,6 @@ def test_a_parked_event_is_listed_and_discarded_with_a_reason(
         ("members", "EraseMember", members_pb2.EraseMemberRequest()),
         ("programs", "GetProgram", programs_pb2.GetProgramRequest()),
         ("programs", "ApproveProgram", programs_pb2.ApproveProgramRequest()),
-        ("redemptions", "ListRewards", redemptions_pb2.ListRewardsRequest()),
-        ("redemptions", "RequestRedemption", redemptions_pb2.RequestRedemptionRequest()),
-        ("redemptions", "HoldPoints", redemptions_pb2.HoldPointsRequest()),
         ("ledger", "ExportVouchers", ledger_pb2.ExportVouchersRequest()),
     ],
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
+from accounting.chart import Account
 from accounting.reconcile import reconcile
 from plugin.events import (
     KINDS,
@@ -21,21 +23,31 @@ from plugin.events import (
     Order,
     OrderLine,
     OrderStatus,
+    RedemptionReturn,
+    RedemptionShipment,
     Return,
     ReturnLine,
     Shipment,
     ShipmentLine,
+    Stock,
     TierGrant,
     content_hash,
     encode,
 )
+from plugin.redemption.life import Redemption, StepKind
+from plugin.redemption.request import Ask, Key
 from plugin.store import inbox, parked
+from plugin.store import redemptions as store_redemptions
 from plugin.store.books import apply_program
 from plugin.store.inbox import Incoming
 from plugin.store.schema import engine_url
+from plugin.store.stock import list_stock
+from workers.handlers import decisions
 from workers.handlers.batches import apply_lane, retry_parked
 from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
+from workers.handlers.requests import request_all
+from workers.handlers.trying import attempt
 
 PROGRAM = """
 [book]
@@ -63,7 +75,9 @@ effect = {{ kind = "per_amount", points = 1, per = "1.00" }}
 id = "gold"
 effect = {{ kind = "multiplier", factor = "2" }}
 when = {{ "member.tier" = "gold" }}
+{rewards}
 """
+COUPON_KEY = b"a key for tests that is long enough"
 
 
 def at(day: date) -> int:
@@ -82,10 +96,13 @@ class Shop:
         accrual: str = "",
         expiry: str = "",
         code: str = "shop",
+        rewards: str = "",
     ) -> None:
         self.engine = engine
         self.books = Books()
-        content = PROGRAM.format(trigger=trigger, accrual=accrual, expiry=expiry, code=code)
+        content = PROGRAM.format(
+            trigger=trigger, accrual=accrual, expiry=expiry, code=code, rewards=rewards
+        )
         with engine.begin() as connection:
             self.book = apply_program(connection, content, "test").book
         self._numbers = itertools.count(1)
@@ -151,6 +168,124 @@ class Shop:
         """Returns a member's record."""
         tiers = (TierGrant("gold", at(gold_from)),) if gold_from else ()
         return Member(name, version, at(date(2025, 6, 1)), is_active=True, tiers=tiers, **fields)
+
+    def received(
+        self,
+        name: str = "IN-1",
+        pieces: int = 10,
+        value: int | None = 42_000,
+        *,
+        sku: str = "MUG",
+        warehouse: str = "W1",
+        version: int = 1,
+        on: date = date(2026, 3, 1),
+    ) -> Stock:
+        """Returns goods received."""
+        return Stock(name, version, 2, at(on), sku, warehouse, pieces * MICRO, value)
+
+    def counted(
+        self,
+        name: str = "CT-1",
+        pieces: int = 10,
+        *,
+        sku: str = "MUG",
+        warehouse: str = "W1",
+        version: int = 1,
+        on: date = date(2026, 3, 5),
+    ) -> Stock:
+        """Returns a count."""
+        return Stock(name, version, 1, at(on), sku, warehouse, pieces * MICRO)
+
+    def shipped(
+        self,
+        redemption: str,
+        name: str = "RS-1",
+        pieces: int = 0,
+        *,
+        version: int = 1,
+        on: date = date(2026, 4, 2),
+        status: DocumentStatus = DocumentStatus.DONE,
+    ) -> RedemptionShipment:
+        """Returns a redemption's shipment; of all pieces when none are named."""
+        lines = (ShipmentLine("1", pieces * MICRO),) if pieces else ()
+        return RedemptionShipment(name, version, status, at(on), redemption, lines)
+
+    def came_back(
+        self,
+        redemption: str,
+        name: str = "RR-1",
+        pieces: int = 0,
+        *,
+        version: int = 1,
+        on: date = date(2026, 4, 20),
+        status: DocumentStatus = DocumentStatus.DONE,
+        is_damaged: bool = False,
+    ) -> RedemptionReturn:
+        """Returns goods of a redemption that came back; all when no pieces are named."""
+        lines = (ShipmentLine("1", pieces * MICRO),) if pieces else ()
+        return RedemptionReturn(name, version, status, at(on), redemption, lines, is_damaged)
+
+    # What calls say.
+
+    def ask(
+        self,
+        reward: str = "",
+        quantity: int = 1,
+        *,
+        member: str = "ann",
+        points: int = 0,
+        key: str = "",
+        actor: str = "till",
+        total: int = 0,
+        expires_at: int | None = None,
+    ) -> Ask:
+        """Returns a request for a reward, or for a hold when none is named."""
+        name = key or f"k-{next(self._numbers)}"
+        content = repr((reward, quantity, member, points, actor)).encode()
+        return Ask(
+            f"external_id:erp:{member}",
+            reward,
+            quantity,
+            points,
+            total,
+            expires_at,
+            actor,
+            "S1",
+            Key(name, sha256(content).digest()),
+        )
+
+    def request(self, *asks: Ask, on: date = date(2026, 4, 1)) -> list[Any]:
+        """Decides on requests in one transaction; returns redemptions and errors."""
+
+        def work(connection: Connection) -> list[Any]:
+            context = self.books.context(connection, self.book.id)
+            return request_all(connection, context, asks, at(on), COUPON_KEY)
+
+        return [getattr(one, "redemption", one) for one in attempt(self.engine, work)]
+
+    def redeem(self, reward: str, quantity: int = 1, **fields: Any) -> Redemption:
+        """Requests a reward and returns the redemption; raises what it is refused with."""
+        on = fields.pop("on", date(2026, 4, 1))
+        (answer,) = self.request(self.ask(reward, quantity, **fields), on=on)
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Redemption)
+        return answer
+
+    def hold(self, points: int, **fields: Any) -> Redemption:
+        """Holds points at the checkout."""
+        return self.redeem("", points=points, **fields)
+
+    def decide(self, decision: Callable[..., Any], *given: Any, on: date = date(2026, 4, 1)) -> Any:
+        """Makes one of the calls of ``workers.handlers.decisions``: ``decide(approve, "R1", "bob", "")``."""
+        arguments = [*given, at(on)]
+        if decision is decisions.approve:
+            arguments.append(COUPON_KEY)
+
+        def work(connection: Connection) -> Any:
+            return decision(connection, self.books.context(connection, self.book.id), *arguments)
+
+        return attempt(self.engine, work)
 
     # What we do with it.
 
@@ -219,6 +354,28 @@ class Shop:
         )
         return (int(found[0][0]), int(found[0][1])) if found else (0, 0)
 
+    def redemption(self, public_id: str) -> Redemption:
+        """Returns a redemption as it stands."""
+        number = int(public_id[1:])
+        with self.engine.connect() as connection:
+            return store_redemptions.read_redemptions(connection, self.book.id, [number])[number]
+
+    def steps(self, public_id: str) -> list[str]:
+        """Returns the steps of a redemption."""
+        with self.engine.connect() as connection:
+            steps = store_redemptions.read_steps(connection, int(public_id[1:]))
+        return [StepKind(step.kind).name.lower() for step in steps]
+
+    def stock(self, sku: str = "MUG", warehouse: str = "W1") -> tuple[int, int, int]:
+        """Returns on hand, reserved and value."""
+        with self.engine.connect() as connection:
+            rows = list_stock(connection, self.book.id, sku, warehouse)
+        return (rows[0].on_hand, rows[0].reserved, rows[0].value_minor) if rows else (0, 0, 0)
+
+    def balances(self) -> dict[str, int]:
+        """Returns the balance of every account that is not zero, by name."""
+        return {Account(number).name: minor for number, minor in self.accounts().items()}
+
     def facts(self) -> list[tuple[str, int]]:
         """Returns cause and points of every fact, as recorded."""
         return [
@@ -245,7 +402,7 @@ class Shop:
 
     def check(self) -> None:
         """Invariants 1, 2, 3 and 5: lots, debts and facts agree, the books balance, every event is somewhere."""
-        run = reconcile(self.engine, self.book, Path("unused"), checks=(1, 2, 7))
+        run = reconcile(self.engine, self.book, Path("unused"), checks=(1, 2, 6, 7))
         assert [one for check in run.checks for one in check.breaks] == []
         assert (
             self.sql(

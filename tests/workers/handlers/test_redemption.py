@@ -1,0 +1,223 @@
+"""Redemptions on a real database: hold, approve, ship, return; points, stock and books move together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from plugin.errors import Conflict, Rejected
+from plugin.events import DocumentStatus, OrderStatus
+from plugin.redemption.life import Status
+from plugin.store.redemptions import Task
+from workers.handlers.decisions import acknowledge, approve, cancel, capture_hold, reject, void_hold
+
+REWARDS = """
+[redemption]
+approval_points_above = 5000
+approvers = ["bea", "carl"]
+lapse_after_days = 30
+[offset]
+face_value = "1.00"
+[[rewards]]
+code = "mug"
+kind = "goods"
+points = 100
+sku = "MUG"
+warehouse = "W1"
+[[rewards]]
+code = "set"
+kind = "goods"
+points = 6000
+sku = "MUG"
+warehouse = "W1"
+[[rewards]]
+code = "give"
+kind = "donation"
+points = 100
+face = "1.00"
+[[rewards]]
+code = "five"
+kind = "coupon"
+points = 500
+face = "5.00"
+valid_days = 30
+"""
+
+
+@pytest.fixture
+def shop(open_shop: Callable[..., Any]) -> Any:
+    """A shop where Ann has 10,000 points carried at 80.00, and ten mugs that cost 42.00 each lie in W1."""
+    made = open_shop(rewards=REWARDS)
+    made.say(made.member())
+    made.say(made.order(amount=1_000_000), made.received())
+    assert made.points() == (10_000, 0)
+    return made
+
+
+def refused(call: Callable[..., Any], *given: Any, **fields: Any) -> str:
+    """Returns the reason that a call is refused with."""
+    with pytest.raises(Rejected) as caught:
+        call(*given, **fields)
+    return caught.value.reason
+
+
+def test_a_redemption_is_held_ordered_shipped_and_returned_and_the_books_follow(shop: Any) -> None:
+    one = shop.redeem("mug", 2)
+    assert one.status is Status.HELD
+    assert shop.stock() == (10, 2, 42_000)
+    assert shop.points() == (10_000, 0)  # held points are still the member's
+    shop.decide(acknowledge, one.public_id, Task.ORDER, "erp", "S00042")
+    assert shop.redemption(one.public_id).status is Status.ORDERED
+    shop.say(shop.shipped(one.public_id, pieces=1))
+    assert shop.redemption(one.public_id).status is Status.ORDERED
+    assert shop.stock() == (9, 1, 37_800)
+    assert shop.points() == (9_900, 0)
+    shop.say(shop.shipped(one.public_id, "RS-2", pieces=1))
+    assert shop.redemption(one.public_id).status is Status.SHIPPED
+    assert shop.stock() == (8, 0, 33_600)
+    assert shop.balances() == {
+        "POINTS": -7_840,
+        "UNITS": -9_800,
+        "ISSUED": 9_800,
+        "MARKETING_POINTS": 7_840,
+        "MARKETING_REDEMPTION": 8_400,
+        "INVENTORY": 33_600,
+        "STOCK_RECEIVED": -42_000,
+    }
+    shop.say(shop.came_back(one.public_id))
+    assert shop.redemption(one.public_id).status is Status.RETURNED
+    assert shop.stock() == (10, 0, 42_000)
+    assert shop.points() == (10_000, 0)
+    assert shop.balances() == {
+        "POINTS": -8_000,
+        "UNITS": -10_000,
+        "ISSUED": 10_000,
+        "MARKETING_POINTS": 8_000,
+        "INVENTORY": 42_000,
+        "STOCK_RECEIVED": -42_000,
+    }
+    assert shop.steps(one.public_id) == ["requested", "ordered", "shipped", "shipped", "returned"]
+
+
+def test_the_worked_example_of_the_books(shop: Any) -> None:
+    """5,000 points for goods that cost 42.00; an order return claws back 1,000; the rest expires: 42.00 is what it cost."""
+    one = shop.redeem("mug", 1)
+    shop.decide(cancel, one.public_id, "ann", "changed her mind")
+    assert shop.stock() == (10, 0, 42_000)
+    assert shop.redemption(one.public_id).status is Status.CANCELLED
+
+
+def test_approval_is_by_somebody_else_and_frees_everything_when_it_is_refused(shop: Any) -> None:
+    one = shop.redeem("set", actor="bea")
+    assert one.status is Status.REQUESTED
+    assert shop.stock() == (10, 1, 42_000)
+    assert refused(shop.decide, approve, one.public_id, "Bea ", "") == "APPROVER_IS_REQUESTER"
+    assert refused(shop.decide, approve, one.public_id, "dora", "") == "APPROVER_NOT_ALLOWED"
+    shop.decide(reject, one.public_id, "carl", "too many")
+    assert shop.redemption(one.public_id).status is Status.REJECTED
+    assert shop.stock() == (10, 0, 42_000)
+    two = shop.redeem("set", actor="bea")
+    shop.decide(approve, two.public_id, "carl", "")
+    assert shop.redemption(two.public_id).status is Status.HELD
+
+
+def test_twenty_requests_for_the_same_hundred_points_give_one(shop: Any) -> None:
+    shop.say(shop.member("bob"), shop.order("SO-2", 10_000, member="bob"))
+    answers = shop.request(*(shop.ask("mug", member="bob") for _ in range(20)))
+    reasons = [one.reason for one in answers if isinstance(one, Rejected)]
+    assert reasons == ["POINTS_INSUFFICIENT"] * 19
+    assert shop.stock() == (10, 1, 42_000)
+
+
+def test_the_same_key_again_answers_the_same_and_other_content_is_a_conflict(shop: Any) -> None:
+    one = shop.redeem("mug", key="k")
+    again = shop.redeem("mug", key="k")
+    assert (again.id, shop.stock()[1]) == (one.id, 1)
+    with pytest.raises(Conflict):
+        shop.redeem("mug", 2, key="k")
+
+
+def test_a_shipment_before_its_acknowledgement_counts_once_however_often_it_comes(
+    shop: Any,
+) -> None:
+    one = shop.redeem("mug")
+    for version in (1, 1, 2):
+        shop.say(shop.shipped(one.public_id, version=version))
+    shop.decide(acknowledge, one.public_id, Task.ORDER, "erp", "S1")
+    assert shop.redemption(one.public_id).status is Status.SHIPPED
+    assert shop.points() == (9_900, 0)
+    assert shop.stock() == (9, 0, 37_800)
+
+
+def test_goods_that_left_after_the_redemption_was_cancelled_are_paid_all_the_same(
+    shop: Any,
+) -> None:
+    one = shop.redeem("mug")
+    shop.decide(cancel, one.public_id, "ann", "")
+    shop.say(shop.shipped(one.public_id))
+    assert shop.redemption(one.public_id).status is Status.SHIPPED
+    assert shop.points() == (9_900, 0)
+    assert shop.stock() == (9, 0, 37_800)
+
+
+def test_a_shipment_that_was_undone_holds_points_and_pieces_again(shop: Any) -> None:
+    one = shop.redeem("mug", 2)
+    shop.say(shop.shipped(one.public_id))
+    shop.say(shop.shipped(one.public_id, version=2, status=DocumentStatus.CANCELLED))
+    again = shop.redemption(one.public_id)
+    assert (again.status, again.hold.points, shop.stock()) == (Status.HELD, 200, (10, 2, 42_000))
+    assert shop.points() == (10_000, 0)
+
+
+def test_an_offset_is_captured_by_the_order_that_carries_the_hold(shop: Any) -> None:
+    hold = shop.hold(106, total=10_625)
+    shop.say(
+        shop.order(
+            "SO-9", 10_625, points_paid_minor=10_600, hold_id=hold.public_id, on=date(2026, 4, 1)
+        )
+    )
+    assert shop.redemption(hold.public_id).status is Status.SHIPPED
+    assert shop.points() == (10_000 - 106, 0)  # 0.25 paid in money earn nothing
+    assert shop.balances()["OFFSET"] == -10_600
+    shop.say(shop.back("R-9", 10_625 // 2, order="SO-9", on=date(2026, 4, 5)))
+    assert shop.points() == (10_000 - 106 + 52, 0)
+    shop.say(shop.order("SO-9", 10_625, version=2, status=OrderStatus.CANCELLED, points_paid_minor=10_600,
+                        hold_id=hold.public_id, on=date(2026, 4, 1)))  # fmt: skip
+    assert shop.points() == (10_000, 0)
+    assert "OFFSET" not in shop.balances()
+
+
+def test_a_hold_captures_in_part_and_refuses_more(shop: Any) -> None:
+    hold = shop.hold(10)
+    assert (
+        refused(shop.decide, capture_hold, hold.public_id, 20, "SO-9", "till")
+        == "CAPTURE_TOO_LARGE"
+    )
+    shop.decide(capture_hold, hold.public_id, 9, "SO-9", "till")
+    one = shop.redemption(hold.public_id)
+    assert (one.hold.points, one.taken.points) == (0, 9)
+    assert shop.points() == (9_991, 0)
+    assert refused(shop.decide, void_hold, hold.public_id, "till") == "HOLD_CLOSED"
+    # The order comes later and says the same: nothing is taken twice.
+    shop.say(shop.order("SO-9", 10_000, points_paid_minor=900, hold_id=hold.public_id))
+    assert shop.redemption(hold.public_id).taken.points == 9
+
+
+def test_a_donation_is_owed_to_its_payee(shop: Any) -> None:
+    shop.redeem("give", 3)
+    assert shop.balances()["DONATIONS"] == -300
+    assert shop.points() == (9_700, 0)
+    assert shop.balances()["MARKETING_REDEMPTION"] == 300 - 240
+
+
+def test_a_coupon_is_carried_until_it_is_used(shop: Any) -> None:
+    one = shop.redeem("five", 2)
+    assert one.status is Status.SHIPPED
+    assert shop.balances()["COUPONS"] == -800
+    assert shop.balances()["POINTS"] == -7_200
+    shop.decide(cancel, one.public_id, "ann", "")
+    assert "COUPONS" not in shop.balances()
+    assert shop.points() == (10_000, 0)
