@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -300,6 +301,40 @@ def list_moves(
         (book_id, after_id, sku, sku, warehouse, warehouse, limit),
     )
     return [MoveRow._make(row) for row in rows]
+
+
+def list_movements(
+    connection: Connection,
+    book_id: int,
+    limit: int,
+    *,
+    sku: str = "",
+    warehouse: str = "",
+    begins_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> list[tuple[MoveRow, int]]:
+    """Returns the last moves by when they happened, oldest first, each with what was on hand of the SKU in its warehouse then.
+
+    Pieces on hand count everything that is known today to have happened up to the move, also what was recorded later.
+
+    Args:
+        connection: Open connection.
+        book_id: The book.
+        limit: At most so many.
+        sku: Only this SKU; empty: all.
+        warehouse: Only this warehouse; empty: all.
+        begins_at: First instant; None: from the first move.
+        ends_at: First instant that is left out; None: to the last move.
+    """
+    rows = cursor(connection).execute(
+        "SELECT * FROM (SELECT id, kind, sku, warehouse, pieces, value_minor, business_at, source, document_id, redemption_id,"
+        " (sum(pieces) OVER (PARTITION BY sku, warehouse ORDER BY business_at, id))::bigint AS on_hand"
+        " FROM stock_move WHERE book_id = %s AND (%s = '' OR sku = %s) AND (%s = '' OR warehouse = %s)) AS moved"
+        " WHERE (%s::timestamptz IS NULL OR business_at >= %s) AND (%s::timestamptz IS NULL OR business_at < %s)"
+        " ORDER BY business_at DESC, id DESC LIMIT %s",
+        (book_id, sku, sku, warehouse, warehouse, begins_at, begins_at, ends_at, ends_at, limit),
+    )
+    return [(MoveRow._make(row[:-1]), row[-1]) for row in reversed(rows.fetchall())]
 
 
 def add_costs(

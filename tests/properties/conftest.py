@@ -6,16 +6,19 @@ import itertools
 from collections.abc import Iterator, Sequence
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from accounting.reconcile import reconcile
 from plugin.events import (
     KINDS,
     DocumentStatus,
     Event,
     Member,
+    MembersMerged,
     Order,
     OrderStatus,
     Return,
@@ -57,6 +60,7 @@ effect = {{ kind = "per_amount", points = 1, per = "1.00" }}
 id = "gold"
 effect = {{ kind = "multiplier", factor = "1.5" }}
 when = {{ "member.tier" = "gold" }}
+{rewards}
 """
 
 
@@ -65,13 +69,14 @@ class World:
 
     numbers = itertools.count(1)
 
-    def __init__(self, engine: Engine, trigger: str, expiry: str = "") -> None:
+    def __init__(self, engine: Engine, trigger: str, expiry: str = "", rewards: str = "") -> None:
         self.engine = engine
         self.name = f"w{next(World.numbers)}"
         self.books = Books()
-        content = PROGRAM.format(code=self.name, trigger=trigger, expiry=expiry)
+        content = PROGRAM.format(code=self.name, trigger=trigger, expiry=expiry, rewards=rewards)
         with engine.begin() as connection:
-            self.book_id = apply_program(connection, content, "test").book.id
+            self.book = apply_program(connection, content, "test").book
+        self.book_id = self.book.id
 
     def member_key(self, name: str) -> str:
         """Returns the key of a member of this source."""
@@ -187,8 +192,13 @@ class World:
             " WHERE i.book_id = :book AND (b.id IS NULL OR (p.seq IS NOT NULL AND p.reason = ''))"
         )
         assert lost == [], "every event is applied, waiting or parked with a reason"
+        run = reconcile(self.engine, self.book, Path("unused"), checks=(1, 2, 6, 7))
+        assert [(c.number, b.reason) for c in run.checks for b in c.breaks] == []
 
     def _named(self, event: Event) -> Event:
+        if isinstance(event, MembersMerged):
+            names = (self.member_key(event.survivor), self.member_key(event.merged))
+            return MembersMerged(event.id, event.merged_at, *names)
         if not isinstance(event, Order):
             return event
         fields = {name: getattr(event, name) for name in event.__struct_fields__}
@@ -262,7 +272,9 @@ def _order_points(order: Order, documents: Sequence[Any], trigger: str) -> int:
             if part.line_id not in known
         )
     )
-    return int(max(Fraction(0), total - off) // 100)
+    gross = sum(line.amount_minor + line.tax_minor for line in order.lines)
+    in_money = 1 - Fraction(order.points_paid_minor, gross) if gross else 1
+    return int(max(Fraction(0), total - off) * in_money // 100)
 
 
 @pytest.fixture(scope="module")

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from accounting.chart import ChartNames, chart_names
 from plugin.errors import Rejected
 from plugin.store.books import Book, find_book
 from workers.database import make_engine
+from workers.embedded import own_coupon_key
 from workers.embedded_postgres import EmbeddedPostgres
+from workers.handlers.books import BookContext, Books
+from workers.handlers.trying import attempt
 from workers.settings import Settings, load_settings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open installation as a command sees it."""
+    """An open installation as a command sees it; ``is_embedded``: its database lies in the data folder."""
 
     settings: Settings
     engine: Engine
+    is_embedded: bool = False
 
     def book(self, code: str) -> Book:
         """Returns the book that is meant; an empty code names the only one."""
@@ -40,6 +47,24 @@ class Session:
     def names(self) -> ChartNames:
         """Account names, as set."""
         return chart_names(self.settings.accounts)
+
+    @property
+    def coupon_key(self) -> bytes | None:
+        """The secret for coupon codes: the one that is set, else an embedded installation's own; None where there is neither.
+
+        A key that lies in the data folder of an installation whose database is elsewhere is not taken: it may be left
+        over from a demo, and codes made with it would be unknown to the servers.
+        """
+        if self.settings.coupon_key is None and self.is_embedded:
+            return own_coupon_key(self.settings.data_dir / "coupon.key").encode()
+        return self.settings.coupon_key_bytes
+
+    def transaction(self, book: Book, work: Callable[[Connection, BookContext], T]) -> T:
+        """Runs ``work`` on a book in one transaction, tried again when another was faster."""
+        books = Books()
+        return attempt(
+            self.engine, lambda connection: work(connection, books.context(connection, book.id))
+        )
 
 
 @contextmanager
@@ -63,7 +88,7 @@ def opened(data_dir: Path | None = None) -> Iterator[Session]:
         settings = settings.model_copy(update={"database_url": SecretStr(postgres.url())})
         engine = make_engine(settings, 4)
         try:
-            yield Session(settings, engine)
+            yield Session(settings, engine, is_embedded=True)
         finally:
             engine.dispose()
 
