@@ -53,6 +53,7 @@ KINDS: Mapping[int, KindText] = MappingProxyType(
         ),
         FactKind.DEBT_SETTLED: KindText("debt-settled", "Debt settled with points"),
         FactKind.TRANSFERRED: KindText("transferred", "Points moved between members"),
+        FactKind.RECLASSIFIED: KindText("reclassified", "Carrying amount reclassified"),
         FactKind.STOCK_RECEIVED: KindText("stock-received", "Reward goods received"),
         FactKind.STOCK_COUNTED: KindText("stock-counted", "Stock difference counted"),
         FactKind.STOCK_FOUND: KindText("stock-found", "Stock difference found in shipping"),

@@ -48,6 +48,7 @@ LINE_OF: Mapping[FactKind, str] = MappingProxyType(
         FactKind.REDEMPTION_RETURN_REVERSED: "redemption_returned",
         FactKind.DEBT_SETTLED: "clawed_back",
         FactKind.TRANSFERRED: "transferred",
+        FactKind.RECLASSIFIED: "redeemed",
     }
 )
 """Which line a kind of fact belongs to. A kind of points that is missing here makes the roll-forward not close; stock has no line.

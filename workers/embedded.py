@@ -60,7 +60,12 @@ def own_coupon_key(path: Path) -> str:
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
-        fresh.replace(path)
+        try:
+            os.link(fresh, path)  # Unlike a rename it refuses when another process was faster.
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
     return path.read_text().strip()
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from plugin.decide import Posting
 from plugin.facts import Against, FactKind, PointFact, Settles
+from plugin.money import carrying_minor
 from plugin.orders.entitlement import business_date
 from plugin.points.holds import NewLot, capture, give_back, release, settle_debt
 from plugin.points.lots import Change, Wallet
@@ -61,6 +62,8 @@ def carry_out(
     if fulfilled is not None:
         one.shipped, one.returned = fulfilled
     for spend in _in_order(one, wanted):
+        released = _released(one, wallet)
+        first = len(done.postings)
         before = one.posted.get(spend.key, Taken(0))
         points, face = spend.taken
         one.posted[spend.key] = Taken(before.points + points, before.face_minor + face)
@@ -70,6 +73,7 @@ def carry_out(
             _give_back(one, wallet, spend, how, done)
         else:
             _take(one, wallet, spend, how, done)
+        _reclassify(one, first, _released(one, wallet) - released, how, done)
     one.is_changed = True
     last = max((spend.business_at for spend in wanted), default=None)
     if last is not None:
@@ -139,6 +143,50 @@ def settle(
         (),
     )
     done.postings.append(Posting(fact, change.uses))
+
+
+def _released(one: Redemption, wallet: Wallet) -> int:
+    """Returns what the points a redemption has used are carried at, each lot's rounded once."""
+    return sum(
+        carrying_minor(points, wallet.lots[lot_id].unit_cost_nano)
+        for lot_id, points in one.hold.used.items()
+    )
+
+
+def _reclassify(
+    one: Redemption, first: int, released_minor: int, how: Circumstances, done: Fulfilment
+) -> None:
+    """Lets the expense of a redemption follow from what it has used, and not from what happened to its lots before.
+
+    What points leave a lot at is a difference of two rounded amounts, so cents go to whoever comes first; and points that come back to
+    cure a debt go to no lot at all. Where another account than the one of the accrual takes the difference, the facts say what the redemption's
+    own points are carried at, and a fact of its own brings the liability to what the lots say. So sums of accounts do not depend on the order
+    of arrival.
+
+    Worked, unit cost 0.33: a lot of 3 points carries 0.99; 1 point leaves it at 0.33, or at 0.33; with 0.0033 the lot carries 0.01, and the
+    first point leaves it at 0.00 or at 0.01, as it comes.
+    """
+    made = done.postings[first:]
+    is_net = how.program.redemption.presentation == "net"
+    if not made or AGAINST.get(one.kind) is Against.COUPON or not (is_net or one.kind in AGAINST):
+        return
+    moved = -sum(posting.fact.amount_minor for posting in made)
+    difference = released_minor - moved
+    if not difference:
+        return
+    fact = made[0].fact
+    fixed = fact._replace(amount_minor=fact.amount_minor - difference)
+    done.postings[first] = made[0]._replace(fact=fixed)
+    reclassified = fact._replace(
+        id=how.next_id(),
+        kind=FactKind.RECLASSIFIED,
+        points=0,
+        lot_points=0,
+        debt_points=0,
+        amount_minor=difference,
+        rules=(),
+    )
+    done.postings.append(Posting(reclassified, ()))
 
 
 def coupon_carried(postings: Iterable[Posting]) -> int:

@@ -142,11 +142,9 @@ class Redemption:
     def status(self) -> Status:
         """Where it stands, from what is recorded."""
         if self.shipped:
-            if self.returned >= self.shipped:
-                return Status.RETURNED
-            if self.shipped >= self.quantity or self.given_up is not None:
-                return Status.SHIPPED
-            return Status.ORDERED
+            if self.shipped < self.quantity and self.given_up is None:
+                return Status.ORDERED
+            return Status.RETURNED if self.returned >= self.shipped else Status.SHIPPED
         if self.given_up is not None:
             return self.given_up
         if self.needs_approval and not self.approved_by:
@@ -227,7 +225,7 @@ def check_decider(redemption: Redemption, rules: RedemptionRules, actor: str) ->
             " be approved or rejected",
             "redemption_id",
         )
-    if _same(actor, [redemption.requested_by]):
+    if is_same_person(actor, [redemption.requested_by]):
         raise Rejected(
             "APPROVER_IS_REQUESTER",
             f"redemption {redemption.public_id} was requested by the same person; somebody else has to decide",
@@ -236,7 +234,7 @@ def check_decider(redemption: Redemption, rules: RedemptionRules, actor: str) ->
     allowed = set(rules.approvers)
     if redemption.escalated_at is not None:
         allowed |= rules.escalate_to
-    if rules.approvers and not _same(actor, allowed):
+    if rules.approvers and not is_same_person(actor, allowed):
         raise Rejected(
             "APPROVER_NOT_ALLOWED",
             f"redemption {redemption.public_id}: the program names who may decide, and this person is not among them",
@@ -258,5 +256,6 @@ def check_can_cancel(redemption: Redemption) -> None:
         )
 
 
-def _same(actor: str, others: Collection[str]) -> bool:
+def is_same_person(actor: str, others: Collection[str]) -> bool:
+    """Tells whether somebody is among others; letter case and spaces around do not make another person."""
     return actor.strip().casefold() in {one.strip().casefold() for one in others}

@@ -75,6 +75,15 @@ def commitment(seed: bytes, reward: str, opened_at: int) -> str:
     return _committed(seed, reward, opened_at)
 
 
+def committed_text(reward: str, winners: int) -> str:
+    """Returns what a draw promises about its prize, beside the seed.
+
+    >>> committed_text("raffle", 2)
+    '2 x raffle'
+    """
+    return f"{winners} x {reward}"
+
+
 def tickets_digest(tickets: Sequence[str]) -> str:
     """Returns what is published when sales close, in hexadecimal; the order of the tickets does not matter.
 

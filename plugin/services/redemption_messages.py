@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from plugin.facts import FactKind
 from plugin.redemption.coupons import CouponStatus
 from plugin.redemption.life import Redemption, Status, Step, StepKind
+from plugin.redemption.lottery import committed_text
 from plugin.store.coupons import Coupon
 from plugin.store.draws import DrawRow
 from plugin.store.redemptions import Task
@@ -108,13 +109,15 @@ def coupon_message(coupon: Coupon) -> pb.CouponResponse:
     return message
 
 
-def draw_message(row: DrawRow, tickets: Sequence[str]) -> pb.Draw:
+def draw_message(row: DrawRow, tickets: Sequence[str], winner_count: int) -> pb.Draw:
     """Returns a draw as a message; its seed and tickets only once it is drawn."""
     message = pb.Draw(
         draw_id=row.id,
         reward=row.reward,
         commitment=row.commitment,
         opened_at=_instant(row.opened_at),
+        winner_count=winner_count,
+        committed=committed_text(row.reward, winner_count),
     )
     if row.drawn_at is not None:
         message.drawn_at.FromDatetime(row.drawn_at)

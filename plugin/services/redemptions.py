@@ -353,10 +353,13 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
         """Lists draws with what is published of them."""
         book = choose_book(self._books(), request.book)
         with self._engine.connect() as connection:
+            programs = load_programs(connection, book.id)
             rows = store_draws.list_draws(connection, book.id, request.reward)
             draws = [
                 messages.draw_message(
-                    row, store_draws.tickets_of_draw(connection, row.id) if row.drawn_at else []
+                    row,
+                    store_draws.tickets_of_draw(connection, row.id) if row.drawn_at else [],
+                    _winners_of(row, programs),
                 )
                 for row in rows
             ]
@@ -474,6 +477,13 @@ def _reward_messages(
             message.valid_until.FromMicroseconds(reward.valid_until)
         found.append(message)
     return found
+
+
+def _winners_of(row: store_draws.DrawRow, programs: list[Program]) -> int:
+    """Returns how many win a draw, by the program version in force when it was opened."""
+    program = effective_program(programs, row.opened_at)
+    reward = None if program is None else program.rewards.get(row.reward)
+    return 0 if reward is None else reward.winners
 
 
 def _left(

@@ -344,6 +344,12 @@ def _stock(message: events_pb2.Stock, source: str) -> Stock:
         raise Rejected(
             "AMOUNT_OUT_OF_RANGE", "stock.value_minor must be 0 or more", "stock.value_minor"
         )
+    if value and (quantity == 0 or message.kind == events_pb2.STOCK_KIND_COUNTED):
+        raise Rejected(
+            "VALUE_WITHOUT_PIECES",
+            "stock.value_minor belongs to pieces received: a count has no value, nor has a receipt of 0 pieces",
+            "stock.value_minor",
+        )
     return Stock(
         id=require_id(message.id, "stock.id"),
         version=read_version(message.version, "stock.version"),
@@ -380,9 +386,18 @@ def _redemption_return(message: events_pb2.RedemptionReturn, source: str) -> Red
             message.returned_at, message.HasField("returned_at"), "redemption_return.returned_at"
         ),
         redemption_id=require_id(message.redemption_id, "redemption_return.redemption_id"),
-        lines=_whole_lines(message.lines, "redemption_return.lines"),
+        lines=_required(
+            _whole_lines(message.lines, "redemption_return.lines"), "redemption_return.lines"
+        ),
         is_damaged=message.is_damaged,
     )
+
+
+def _required(lines: tuple[ShipmentLine, ...], path: str) -> tuple[ShipmentLine, ...]:
+    """Returns lines that have to be there: what came back is not guessed from what left."""
+    if not lines:
+        raise Rejected("FIELD_REQUIRED", f"{path} is required: say what came back", path)
+    return lines
 
 
 def _whole_lines(lines: Any, path: str) -> tuple[ShipmentLine, ...]:

@@ -183,6 +183,8 @@ def _value(
             value = before.returning(line.pieces)
         else:
             value = _priced(pile, line, unit_cost).worth(line.pieces)
+    elif not line.pieces:
+        value = 0  # Nothing came that could be worth anything.
     elif line.value_minor is not None:
         value = line.value_minor
     else:

@@ -264,6 +264,17 @@ def finish_task(connection: Connection, redemption_id: int, task: Task) -> bool:
     return done.rowcount == 1
 
 
+def finish_orders(connection: Connection, redemption_ids: Iterable[int]) -> None:
+    """Marks the orders of redemptions that shipped as made: whoever shipped them has them, acknowledged or not."""
+    wanted = sorted(set(redemption_ids))
+    if wanted:
+        cursor(connection).execute(
+            "UPDATE outbox SET done_at = clock_timestamp()"
+            " WHERE redemption_id = ANY(%s::bigint[]) AND task = 1 AND done_at IS NULL",
+            literals([(one,) for one in wanted], "i"),
+        )
+
+
 def pieces_of_members(
     connection: Connection, book_id: int, wanted: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], int]:

@@ -393,20 +393,21 @@ class Shop(RuleBasedStateMachine):
     def stock_is_what_the_documents_say_in_order_of_time(self) -> None:
         if not hasattr(self, "world"):
             return
-        lines: list[tuple[int, int, int]] = []
+        lines: list[tuple[int, int, str, int]] = []
         for one in self.of(Stock):
-            lines.append((one.counted_at, 4 if one.kind == 1 else 1, one.quantity_micro // MICRO))
+            kind_number = 4 if one.kind == 1 else 1
+            lines.append((one.counted_at, kind_number, one.id, one.quantity_micro // MICRO))
         for wish in self.goods_wishes():
-            for (kind, _), document in wish.documents.items():
+            for (kind, name), document in wish.documents.items():
                 if not self.counts(document):
                     continue
                 number = self.pieces(document, wish.quantity)
                 if kind == "ship":
-                    lines.append((document.shipped_at, 3, number))
+                    lines.append((document.shipped_at, 3, name, number))
                 elif not document.is_damaged:
-                    lines.append((document.returned_at, 2, number))
+                    lines.append((document.returned_at, 2, name, number))
         on_hand = 0
-        for _, kind_number, number in sorted(lines):
+        for _, kind_number, _, number in sorted(lines):
             if kind_number == 4:
                 on_hand = number
             else:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 import grpc
 from google.rpc import error_details_pb2
@@ -253,17 +253,18 @@ class _Calls:
 
 def outcome(call: grpc.Future[bytes]) -> str:
     """Returns what became of a call: done, the reason of one of our errors, or the name of its status."""
-    error = call.exception()
-    if error is None:
+    try:
+        call.result()
+    except grpc.RpcError as error:
+        failed = cast("grpc.Call", error)
+    else:
         return DONE
-    if not isinstance(error, grpc.RpcError) or not isinstance(error, grpc.Call):
-        return type(error).__name__
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(failed)
     for detail in status.details if status is not None else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info):
             return info.reason
-    return str(error.code().name)
+    return failed.code().name
 
 
 def _receive(pipe: Connection) -> Answers:

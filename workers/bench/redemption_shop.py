@@ -6,14 +6,24 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from plugin.errors import Unavailable
-from plugin.events import KINDS, MICRO, Event, Order, OrderLine, OrderStatus, Stock
-from plugin.events import content_hash as hash_of
-from plugin.events import encode, member_key
+from plugin.events import (
+    KINDS,
+    MICRO,
+    Event,
+    Order,
+    OrderLine,
+    OrderStatus,
+    Stock,
+    content_hash,
+    encode,
+    member_key,
+)
 from plugin.store.books import apply_program, find_book
 from plugin.store.inbox import Incoming, record_events
+from plugin.store.schema import engine_url
 from pointbook.v1 import redemptions_pb2 as pb
 from workers.handlers.batches import apply_lane
 from workers.handlers.books import Books
@@ -31,7 +41,7 @@ HOLD_POINTS = 200
 ORDERS = 3
 POINTS_PER_ORDER = 1_000
 SKUS = 100
-RECEIVED = 1_000_000
+PLENTY = 1_000_000
 DAY_US = 86_400_000_000
 EVENTS_AT_ONCE = 500
 
@@ -99,26 +109,33 @@ def program() -> str:
     return _PROGRAM + "".join(goods)
 
 
-def fill(engine: Engine, members: int, pieces: int) -> None:
+def fill(database_url: str, members: int, pieces: int) -> None:
     """Applies the program, and order and stock events as a worker does; nothing is measured yet.
 
     Args:
-        engine: A migrated, empty database.
+        database_url: A migrated, empty database.
         members: How many members have ``ORDERS`` lots of 1,000 points.
         pieces: Stock of the reward that is raced for.
     """
+    engine = create_engine(engine_url(database_url))
     with engine.begin() as connection:
         apply_program(connection, program(), "bench")
     events = [*_stock(pieces), *_orders(members)]
     books = Books()
     for first in range(0, len(events), EVENTS_AT_ONCE):
         _apply(engine, books, first, events[first : first + EVENTS_AT_ONCE])
+    engine.dispose()
+
+
+def received(pieces: int) -> list[tuple[str, int]]:
+    """Returns the stock of each SKU: plenty, but for the one that is raced for."""
+    return [*((sku, PLENTY) for sku in (ONE_SKU, OF_ALL, *MANY_SKUS)), (RACED, pieces)]
 
 
 def requests(
     name: str, members: Sequence[str], rewards: Sequence[str], count: int, seed: int = 7
 ) -> list[bytes]:
-    """Returns serialised requests of one piece each, of members and rewards at random.
+    """Returns serialised requests of one piece each: members in turn, in random order each time, and rewards at random.
 
     Args:
         name: Prefix of the idempotency keys, different for each part of a run.
@@ -129,9 +146,17 @@ def requests(
     """
     rng = random.Random(seed)  # noqa: S311  (load, not secrets)
     return [
-        request(f"{name}-{number}", rng.choice(members), rng.choice(rewards))
-        for number in range(count)
+        request(f"{name}-{number}", member, rng.choice(rewards))
+        for number, member in enumerate(in_turn(members, count, rng))
     ]
+
+
+def in_turn(members: Sequence[str], count: int, rng: random.Random) -> Iterator[str]:
+    """Yields members, each as often as the others, in random order: what is needed of their points is known beforehand."""
+    while count > 0:
+        turn = rng.sample(members, min(count, len(members)))
+        count -= len(turn)
+        yield from turn
 
 
 def request(key: str, member: str, reward: str) -> bytes:
@@ -148,12 +173,12 @@ def hold_requests(members: Sequence[str], count: int, seed: int = 13) -> list[by
     """Returns serialised requests for holds at the checkout."""
     rng = random.Random(seed)  # noqa: S311  (load, not secrets)
     found = []
-    for number in range(count):
+    for number, member in enumerate(in_turn(members, count, rng)):
         message = pb.HoldPointsRequest(
             points=HOLD_POINTS, idempotency_key=f"hold-{number}", actor="till-7", store="S01"
         )
         message.selector.source = SOURCE
-        message.selector.member.external_id = rng.choice(members)
+        message.selector.member.external_id = member
         found.append(message.SerializeToString())
     return found
 
@@ -237,12 +262,9 @@ def _order(name: str, member: str, points: int, now: int, months_ago: int) -> Or
 
 def _stock(pieces: int) -> Iterator[Event]:
     """Yields the receipts of the rewards' goods, each piece worth 4.20."""
-    received = time.time_ns() // 1_000 - DAY_US
-    for sku in (ONE_SKU, OF_ALL, *MANY_SKUS, RACED):
-        count = pieces if sku == RACED else RECEIVED
-        yield Stock(
-            f"IN-{sku}", 1, 2, received, sku, WAREHOUSE, count * MICRO, value_minor=count * 420
-        )
+    at = time.time_ns() // 1_000 - DAY_US
+    for sku, count in received(pieces):
+        yield Stock(f"IN-{sku}", 1, 2, at, sku, WAREHOUSE, count * MICRO, value_minor=count * 420)
 
 
 def _apply(engine: Engine, books: Books, first: int, events: Sequence[Event]) -> None:
@@ -254,7 +276,7 @@ def _apply(engine: Engine, books: Books, first: int, events: Sequence[Event]) ->
             incoming.append(
                 Incoming(
                     *(book_id, 0, KINDS[type(event)].value, SOURCE, f"e-{number}"),
-                    *(content, hash_of(content)),
+                    *(content, content_hash(content)),
                 )
             )
         _, batches = record_events(connection, incoming)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import grpc
-from sqlalchemy import BigInteger, Engine, ForeignKey, Text, create_engine, select, text
+from sqlalchemy import BigInteger, Engine, ForeignKey, Text, create_engine, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from plugin.errors import PointbookError, Rejected
@@ -21,18 +21,14 @@ from plugin.services.errors import ErrorInterceptor
 from plugin.store.schema import engine_url
 from pointbook.v1 import redemptions_pb2 as pb
 from pointbook.v1 import redemptions_pb2_grpc
-from workers.bench.redemption_shop import OF_ALL, POINTS, POINTS_OF_ALL, SOURCE
+from workers.bench.redemption_shop import ORDERS, POINTS, POINTS_PER_ORDER, RICH, received
 from workers.settings import load_settings
 from workers.stopping import stop_signal
 from workers.telemetry import configure_logging, spare_garbage_collector
 
-SCHEMA = "textbook_redemption"
-
 
 class Base(DeclarativeBase):
-    """Tables of the textbook design, in a schema of their own."""
-
-    __table_args__ = {"schema": SCHEMA}  # noqa: RUF012
+    """Tables of the textbook design."""
 
 
 class Member(Base):
@@ -48,7 +44,7 @@ class Lot(Base):
 
     __tablename__ = "lot"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    member_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.member.id"), index=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
     remaining: Mapped[int] = mapped_column(BigInteger)
     held: Mapped[int] = mapped_column(BigInteger)
     expires_on: Mapped[date]
@@ -70,7 +66,7 @@ class Redemption(Base):
     __tablename__ = "redemption"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     idempotency_key: Mapped[str] = mapped_column(Text, unique=True)
-    member_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.member.id"), index=True)
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
     reward: Mapped[str] = mapped_column(Text)
     quantity: Mapped[int]
     points: Mapped[int] = mapped_column(BigInteger)
@@ -87,8 +83,8 @@ class Slice(Base):
 
     __tablename__ = "slice"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    redemption_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.redemption.id"), index=True)
-    lot_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.lot.id"))
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemption.id"), index=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"))
     points: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -97,7 +93,7 @@ class Step(Base):
 
     __tablename__ = "step"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    redemption_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.redemption.id"), index=True)
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemption.id"), index=True)
     kind: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
 
@@ -107,25 +103,34 @@ class Task(Base):
 
     __tablename__ = "task"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    redemption_id: Mapped[int] = mapped_column(ForeignKey(f"{SCHEMA}.redemption.id"), unique=True)
+    redemption_id: Mapped[int] = mapped_column(ForeignKey("redemption.id"), unique=True)
     kind: Mapped[str] = mapped_column(Text)
 
 
-def create_tables(engine: Engine) -> None:
-    """Creates the textbook's tables, with our members, their lots as they were before anything was held, and full stock."""
+def fill(database_url: str, members: int, pieces: int) -> None:
+    """Creates the textbook's tables with the members, lots and stock that the shop has."""
+    engine = create_engine(engine_url(database_url))
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
         Base.metadata.create_all(connection)
-        for statement in (
-            "member (id, external_id) SELECT member_id, substr(key, :prefix) FROM identity",
-            "lot (id, member_id, remaining, held, expires_on)"
-            " SELECT id, member_id, points, 0, expires_on FROM lot",
-            "stock (sku, on_hand, reserved) SELECT sku, on_hand, 0 FROM public.stock",
-        ):
-            connection.execute(
-                text(f"INSERT INTO {SCHEMA}.{statement}"),  # noqa: S608  (constants of ours)
-                {"prefix": len(f"external_id:{SOURCE}:") + 1} if ":prefix" in statement else {},
-            )
+        everybody = [
+            {"id": number + 1, "external_id": RICH.format(number)} for number in range(members)
+        ]
+        connection.execute(insert(Member), everybody)
+        begins = datetime.now(UTC).date()
+        lots = [
+            {
+                "member_id": number + 1,
+                "remaining": POINTS_PER_ORDER,
+                "held": 0,
+                "expires_on": begins + timedelta(days=730 - 30 * order),
+            }
+            for number in range(members)
+            for order in range(ORDERS)
+        ]
+        connection.execute(insert(Lot), lots)
+        stock = [{"sku": sku, "on_hand": count, "reserved": 0} for sku, count in received(pieces)]
+        connection.execute(insert(Stock), stock)
+    engine.dispose()
 
 
 def redeem(engine: Engine, request: pb.RequestRedemptionRequest) -> pb.Redemption:
@@ -134,8 +139,7 @@ def redeem(engine: Engine, request: pb.RequestRedemptionRequest) -> pb.Redemptio
     Raises:
         Rejected: Nobody has this name, or there are too few pieces or points.
     """
-    points = POINTS_OF_ALL if request.reward == OF_ALL else POINTS
-    points *= request.quantity
+    points = POINTS * request.quantity
     with Session(engine) as session, session.begin():
         known = select(Redemption).where(Redemption.idempotency_key == request.idempotency_key)
         earlier = session.scalar(known)

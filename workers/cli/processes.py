@@ -32,6 +32,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 SERVER_CONNECTIONS = 12
 
+bench = typer.Typer(invoke_without_command=True)
+
 
 def up(
     program: Annotated[Path | None, typer.Option(help="Program file to apply first.")] = None,
@@ -127,7 +129,9 @@ def relay() -> None:
         relay_until(stop_signal(), engine, actors, after, every)
 
 
-def bench(
+@bench.callback()
+def bench_pipeline(
+    context: typer.Context,
     events: Annotated[
         int, typer.Option(help="Order events through the pipeline.", min=1_000)
     ] = 200_000,
@@ -143,6 +147,8 @@ def bench(
     """Measure the whole pipeline beside the textbook design, in one run, with the ratio."""
     from workers.bench.run import run_bench
 
+    if context.invoked_subcommand is not None:
+        return
     with told():
         code = run_bench(
             events=events,
@@ -152,6 +158,30 @@ def bench(
             as_json=as_json,
         )
         raise typer.Exit(code)
+
+
+@bench.command("redemption")
+def bench_redemption(
+    redemptions: Annotated[
+        int, typer.Option(help="Redemptions on one SKU, and on a hundred.", min=100)
+    ] = 10_000,
+    textbook_redemptions: Annotated[
+        int, typer.Option(help="Redemptions by the textbook design instead.", min=100)
+    ] = 2_000,
+    clients: Annotated[int, typer.Option(help="Client processes.", min=1)] = 4,
+    as_json: AsJson = False,
+) -> None:
+    """Measure redemption beside the textbook design; exit status 1 when a count is wrong."""
+    from workers.bench.redemption import Size, run_redemption_bench
+
+    with told():
+        size = Size(
+            members=max(10_000, redemptions),
+            redemptions=redemptions,
+            textbook=textbook_redemptions,
+            clients=clients,
+        )
+        raise typer.Exit(run_redemption_bench(size, as_json=as_json))
 
 
 def _distributed() -> Settings:

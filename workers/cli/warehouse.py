@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.table import Table
 from sqlalchemy import Connection
 
 from plugin.errors import Rejected
@@ -19,24 +20,22 @@ from plugin.store.redemptions import list_redemptions
 from plugin.store.stock import list_movements, list_stock
 from workers.cli.session import opened, parse_date
 from workers.clock import now_us
-from workers.show.output import FOUND_SOMETHING, console, print_json, print_table, told
+from workers.show.output import FOUND_SOMETHING, console, print_json, told
+from workers.show.picklist import printable_pick_list
+from workers.show.records import Record, json_records, write_csv
 from workers.show.warehouse import (
     MOVEMENT_COLUMNS,
     PICK_COLUMNS,
     STOCK_COLUMNS,
-    TOTAL_COLUMNS,
     Pick,
-    Record,
-    csv_text,
-    json_records,
     movement_record,
+    movement_tables,
     pick,
     pick_record,
+    pick_tables,
     pick_totals,
-    printable_pick_list,
-    shown_movements,
-    shown_rows,
     stock_record,
+    stock_tables,
 )
 from workers.text import _
 
@@ -63,6 +62,10 @@ Warehouse = Annotated[str, typer.Option("--warehouse", help="Only this warehouse
 AsFormat = Annotated[Format, typer.Option("--format", help="Form of the output.")]
 
 READ_AT_ONCE = 1_000
+SHOWN_MAX = 1_000
+"""Lines of a pick list in tables, which take their time; files and paper have them all."""
+
+YEAR_MAX = 2999
 
 
 @warehouse.command("stock")
@@ -87,10 +90,7 @@ def stock(
         elif form is Format.CSV:
             print_csv(STOCK_COLUMNS, records, currency)
         elif records:
-            columns = (_("SKU"), _("warehouse"), _("on hand"), _("reserved"), _("available"),
-                       _("short"), _("value {currency}").format(currency=currency), _("unit cost"))  # fmt: skip
-            title = _("Reward stock of {book}").format(book=chosen.code)
-            print_table(title, columns, shown_rows(STOCK_COLUMNS, records), numbers=range(2, 8))
+            print_tables(stock_tables(records, currency))
         else:
             console.print(_("There is no reward stock."))
         raise typer.Exit(FOUND_SOMETHING if any(row.available < 0 for row in rows) else 0)
@@ -128,7 +128,10 @@ def print_pick_list(
         elif form is Format.CSV:
             print_csv(PICK_COLUMNS, records, currency)
         elif records:
-            _show_picks(records, totals, currency)
+            print_tables(pick_tables(records[:SHOWN_MAX], totals, currency))
+            if len(records) > SHOWN_MAX:
+                more = _("{n:,} more lines are in --printable, --csv and --json.")
+                console.print(more.format(n=len(records) - SHOWN_MAX))
         else:
             console.print(_("There is nothing to pick."))
 
@@ -141,7 +144,9 @@ def print_movements(
         str, typer.Option("--from", help="First day, such as 2026-01-01, in the book's time zone.")
     ] = "",
     ends: Annotated[str, typer.Option("--to", help="Last day.")] = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the last.", min=1)] = 200,
+    limit: Annotated[
+        int, typer.Option(help="At most so many, the last.", min=1, max=1_000_000)
+    ] = 200,
     book: BookCode = "",
     form: AsFormat = Format.TABLE,
     as_json: AsJson = False,
@@ -163,15 +168,15 @@ def print_movements(
                 begins_at=begins_at,
                 ends_at=ends_at,
             )
-        records = [movement_record(row, left, currency, zone) for row, left in found[-limit:]]
+        records = (movement_record(row, left, currency, zone) for row, left in found[-limit:])
         if form is Format.JSON:
             answer = {"book": chosen.code, "currency_code": currency}
             more = {"movements": json_records(records), "has_more": len(found) > limit}
             print_json({**answer, **more})
         elif form is Format.CSV:
             print_csv(MOVEMENT_COLUMNS, records, currency)
-        elif records:
-            _show_movements(records, chosen)
+        elif found:
+            print_tables(movement_tables(list(records), currency))
         else:
             console.print(_("Nothing moved."))
         if len(found) > limit and form is Format.TABLE:
@@ -224,28 +229,21 @@ def days(begins: str, ends: str, zone: ZoneInfo) -> tuple[datetime | None, datet
     last = parse_date(ends, "--to") if ends else None
     if first is not None and last is not None and last < first:
         raise Rejected("DATES_REVERSED", f"--from {first} lies after --to {last}", "--from")
+    if last is not None and last.year > YEAR_MAX:
+        raise Rejected("DATE_INVALID", f"--to {last} lies after the year {YEAR_MAX}", "--to")
     return (
         None if first is None else datetime.combine(first, time.min, zone),
         None if last is None else datetime.combine(last + timedelta(days=1), time.min, zone),
     )
 
 
-def print_csv(columns: Sequence[str], records: Sequence[Record], currency_code: str) -> None:
+def print_tables(tables: Iterable[Table]) -> None:
+    """Prints tables."""
+    for table in tables:
+        console.print(table)
+
+
+def print_csv(columns: Sequence[str], records: Iterable[Record], currency_code: str) -> None:
     """Prints CSV with the currency of its amounts in a column of its own."""
-    with_currency = [{**record, "currency_code": currency_code} for record in records]
-    sys.stdout.write(csv_text((*columns, "currency_code"), with_currency))
-
-
-def _show_picks(records: list[Record], totals: list[Record], currency: str) -> None:
-    columns = (_("warehouse"), _("SKU"), _("reward"), _("redemption"), _("ERP order"), _("member"),
-               _("pieces"), _("requested"), currency)  # fmt: skip
-    print_table(_("To pick"), columns, shown_rows(PICK_COLUMNS, records), numbers=(6, 8))
-    columns = (_("warehouse"), _("SKU"), _("pieces"), _("redemptions"))
-    print_table(_("Totals"), columns, shown_rows(TOTAL_COLUMNS, totals), numbers=(2, 3))
-
-
-def _show_movements(records: list[Record], book: Book) -> None:
-    columns = (_("when"), _("what"), _("SKU"), _("warehouse"), _("pieces"), book.currency_code,
-               _("document"), _("redemption"), _("on hand"))  # fmt: skip
-    title = _("Reward stock of {book}: what moved").format(book=book.code)
-    print_table(title, columns, shown_movements(records), numbers=(4, 5, 8))
+    with_currency = ({**record, "currency_code": currency_code} for record in records)
+    write_csv(sys.stdout, (*columns, "currency_code"), with_currency)

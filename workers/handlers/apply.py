@@ -162,6 +162,8 @@ def _write_redemptions(
     write_moves(connection, context, goods.moves, pinned)
     redemptions = {one.redemption.id: one.redemption for one in wanted}
     store_redemptions.write_redemptions(connection, redemptions.values())
+    goods_shipped = [r.id for r in redemptions.values() if r.sku and r.shipped]
+    store_redemptions.finish_orders(connection, goods_shipped)
     store_redemptions.write_steps(connection, book_id, done.steps)
     store_redemptions.add_to_totals(connection, book_id, done.totals)
 

@@ -18,6 +18,7 @@ from plugin.redemption.life import (
     StepKind,
     check_can_cancel,
     check_decider,
+    is_same_person,
     parse_public_id,
 )
 from plugin.redemption.spending import Fulfilled, Spend, Taken
@@ -44,7 +45,7 @@ def approve(
         Rejected: It is not known, waits for nobody, or this person may not decide.
     """
     desk, one = _open(connection, context, public_id, now, coupon_key)
-    if one.approved_by == actor:
+    if is_same_person(actor, [one.approved_by]):
         return one
     check_decider(one, desk.program_of(one).redemption, actor)
     one.approved_by = actor

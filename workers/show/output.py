@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
@@ -29,14 +31,15 @@ def told() -> Iterator[None]:
     try:
         yield
     except PointbookError as error:
-        errors.print(f"[bold red]{error.reason}[/]", error.message, soft_wrap=True, markup=True)
+        errors.print(f"[bold red]{error.reason}[/]", escape(error.message), soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from error
-    except DBAPIError as error:
-        first_line = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-        errors.print("[bold red]DATABASE_UNAVAILABLE[/]", first_line, soft_wrap=True)
+    except (DBAPIError, psycopg.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        first_line = (str(cause or error).strip().splitlines() or [type(error).__name__])[0]
+        errors.print("[bold red]DATABASE_UNAVAILABLE[/]", escape(first_line), soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from error
     except OSError as error:
-        errors.print("[bold red]SYSTEM_ERROR[/]", str(error), soft_wrap=True)
+        errors.print("[bold red]SYSTEM_ERROR[/]", escape(str(error)), soft_wrap=True)
         raise typer.Exit(COULD_NOT_RUN) from error
 
 
@@ -56,7 +59,7 @@ def print_table(
     for index, name in enumerate(columns):
         table.add_column(name, justify="right" if index in numbers else "left")
     for row in rows:
-        table.add_row(*(grouped(cell) for cell in row))
+        table.add_row(*(escape(grouped(cell)) for cell in row))
     console.print(table)
 
 

@@ -1,33 +1,22 @@
-"""Reward stock for people, spreadsheets and programs: levels, movements, and the pick list, also to print.
-
-Everything here turns rows into records, and records into a table, CSV, JSON or plain text. Members are pseudonyms such as M17: what lies
-about on a packing table names nobody.
-"""
+"""Reward stock as records and tables: levels, what is to be picked, what moved. Members are pseudonyms such as M17."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 from typing import NamedTuple
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-from rich.markup import escape
+from rich.table import Table
 
 from plugin.facts import FactKind
 from plugin.money import exponent, format_minor, half_up
 from plugin.redemption.life import Redemption
 from plugin.store.stock import MoveRow, StockRow
+from workers.show.records import Cell, Record, local_time, record_table
 from workers.text import _
-
-Cell = str | int | Decimal | datetime | None
-Record = dict[str, Cell]
-"""One row by column. Text is `str`, numbers are `int` or `Decimal`: only text is guarded against being run as a formula."""
 
 STOCK_COLUMNS = (
     *("sku", "warehouse", "on_hand", "reserved", "available", "short"),
@@ -42,16 +31,6 @@ MOVEMENT_COLUMNS = (
     *("happened_at", "kind", "sku", "warehouse", "pieces", "value", "source", "document_id"),
     *("redemption_id", "on_hand"),
 )
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def local_time(at_us: int, time_zone: tzinfo) -> datetime:
-    """Returns an instant (microseconds UTC) in a time zone."""
-    return (_EPOCH + timedelta(microseconds=at_us)).astimezone(time_zone)
-
-
-# -- records --------------------------------------------------------------------------------------
 
 
 def stock_record(row: StockRow, currency_code: str) -> Record:
@@ -172,247 +151,104 @@ def movement_in_words(kind: str, pieces: int) -> str:
     return word
 
 
-# -- forms ----------------------------------------------------------------------------------------
-
-
-def json_records(records: Iterable[Record]) -> list[dict[str, object]]:
-    """Returns records for JSON: amounts are decimal strings, times ISO 8601 with their offset."""
-    return [{name: _json_cell(cell) for name, cell in record.items()} for record in records]
-
-
-def _json_cell(cell: Cell) -> object:
-    if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    return cell.isoformat() if isinstance(cell, datetime) else cell
-
-
-def csv_text(columns: Sequence[str], records: Iterable[Record]) -> str:
-    """Returns records as CSV (RFC 4180) with a header row, safe to open in a spreadsheet.
-
-    >>> csv_text(("sku", "pieces"), [{"sku": "=1+1", "pieces": -2}])
-    "sku,pieces\\r\\n'=1+1,-2\\r\\n"
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
-    writer.writerows([_csv_cell(record[name]) for name in columns] for record in records)
-    return text.getvalue()
-
-
-# What spreadsheets take for the beginning of a formula; after a tab or a carriage return they look again.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
-
-def _csv_cell(cell: Cell) -> str | int:
-    if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(_FORMULA) else cell
-    if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M:%S}"
-    return "" if cell is None else cell
-
-
-def shown(cell: Cell) -> str | int:
-    """Returns a cell as a table shows it; text is shown as it is written and never as markup."""
-    if isinstance(cell, str):
-        return escape(cell)
-    if isinstance(cell, Decimal):
-        return f"{cell:,f}"
-    if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M}"
-    return "" if cell is None else cell
-
-
-def shown_rows(columns: Sequence[str], records: Iterable[Record]) -> list[list[str | int]]:
-    """Returns records as rows of a table."""
-    return [[shown(record[name]) for name in columns] for record in records]
-
-
-def shown_movements(records: Iterable[Record]) -> list[list[str | int]]:
-    """Returns movements as rows of a table: kinds in words, source and document in one column, pieces with their sign."""
-    rows = []
-    for record in records:
-        pieces = record["pieces"]
-        assert isinstance(pieces, int)
-        row = {
-            **record,
-            "kind": movement_in_words(str(record["kind"]), pieces),
-            "pieces": f"{pieces:+,}",
-            "document_id": f"{record['source']} {record['document_id']}",
-        }
-        del row["source"]
-        rows.append([shown(cell) for cell in row.values()])
-    return rows
-
-
-# -- the printable pick list ----------------------------------------------------------------------
-
-PAGE_COLUMNS = 96
-PAGE_LINES = 60
-"""Fits a page of A4 or Letter at six lines to the inch, with margins."""
-
-_FOOT_LINES = 7
-_WIDTHS = (3, 6, 9, 12, 8, 16, 23, 12)
-_NUMBERS = frozenset({1, 7})
-
-
-@dataclass(slots=True)
-class _Page:
-    """The body of a page, and what is on it."""
-
-    lines: list[str] = field(default_factory=list)
-    pieces: int = 0
-    redemptions: int = 0
-
-
-def printable_pick_list(
-    picks: Sequence[Pick], book: str, currency_code: str, time_zone: tzinfo, now: int
-) -> str:
-    """Returns a pick list as plain text of at most 96 columns, 60 lines a page, pages parted by form feeds.
-
-    Each warehouse begins a new page. Long texts go on below: on paper, a number that is cut off is worth nothing.
-
-    Args:
-        picks: Sorted by warehouse, SKU and redemption.
-        book: Code of the book.
-        currency_code: The book's, for money beside points.
-        time_zone: The book's.
-        now: The instant of printing, microseconds UTC.
-    """
-    printed_at = local_time(now, time_zone)
-    about = _("Book {book}, printed {at:%Y-%m-%d %H:%M} ({zone})").format(
-        book=book, at=printed_at, zone=time_zone
-    )
-    if not picks:
-        return "\n".join([_("PICK LIST"), about, "", _("There is nothing to pick."), ""])
-    sheets = []
-    for warehouse, group in groupby(picks, lambda one: one.warehouse):
-        room = PAGE_LINES - _FOOT_LINES - len(_head(warehouse, about, currency_code, 1, 1))
-        pages = _pages(list(group), room, currency_code, time_zone)
-        for number, page in enumerate(pages, 1):
-            head = _head(warehouse, about, currency_code, number, len(pages))
-            foot = _foot(page, pages, is_last=number == len(pages))
-            sheets.append("\n".join([*head, *page.lines, *foot, ""]))
-    return "\f".join(sheets)
-
-
-def _pages(picks: Sequence[Pick], room: int, currency_code: str, time_zone: tzinfo) -> list[_Page]:
-    """Spreads the picks of one warehouse over pages of ``room`` lines; the lines of one pick stay together."""
-    pages = [_Page()]
-    for sku, group in groupby(picks, lambda one: one.sku):
-        own = list(group)
-        heading = ["", *_sides(sku, _counted(sum(one.pieces for one in own), len(own)))]
-        for index, one in enumerate(own):
-            lines = _pick_lines(one, currency_code, time_zone)
-            opening = [] if index else heading
-            if pages[-1].lines and len(pages[-1].lines) + len(opening) + len(lines) > room:
-                pages.append(_Page())
-                opening = ["", *_sides(sku, _("continued"))] if index else heading
-            page = pages[-1]
-            page.lines += [*opening, *lines]
-            page.pieces += one.pieces
-            page.redemptions += 1
-    return pages
-
-
-def _pick_lines(one: Pick, currency_code: str, time_zone: tzinfo) -> list[str]:
-    amount = f"{Decimal(format_minor(one.amount_minor, currency_code)):,f}"
-    return _row(
-        (
-            "[ ]",
-            f"{one.pieces:,}",
-            f"R{one.number}",
-            one.erp_order_id or "–",
-            f"M{one.member_id}",
-            f"{local_time(one.requested_at, time_zone):%Y-%m-%d %H:%M}",
-            one.reward,
-            amount if one.amount_minor else "",
+def stock_tables(records: Sequence[Record], currency_code: str) -> list[Table]:
+    """Returns stock levels as a table for each warehouse."""
+    headings = {
+        "sku": _("SKU"),
+        "on_hand": _("on hand"),
+        "reserved": _("reserved"),
+        "available": _("available"),
+        "short": _("short"),
+        "value": _("value {currency}").format(currency=currency_code),
+        "unit_cost": _("unit cost"),
+    }
+    return [
+        record_table(
+            _("Reward stock in {warehouse}").format(warehouse=warehouse), headings, rows, ("sku",)
         )
-    )
-
-
-def _head(warehouse: str, about: str, currency_code: str, number: int, count: int) -> list[str]:
-    columns = (
-        *("", _("pieces"), _("redeem."), _("ERP order"), _("member"), _("requested")),
-        *(_("reward"), currency_code),
-    )
-    title = _("PICK LIST  {warehouse}").format(warehouse=warehouse)
-    return [
-        *_sides(title, _("Page {number} of {count}").format(number=number, count=count)),
-        *_wrapped(about, PAGE_COLUMNS),
-        "=" * PAGE_COLUMNS,
-        *_row(columns),
-        "-" * PAGE_COLUMNS,
+        for (warehouse,), rows in _grouped(records, "warehouse")
     ]
 
 
-def _foot(page: _Page, pages: Sequence[_Page], *, is_last: bool) -> list[str]:
-    lines = [
-        "",
-        "-" * PAGE_COLUMNS,
-        *_sides(_("On this page"), _counted(page.pieces, page.redemptions)),
-    ]
-    if not is_last:
-        return lines
-    total = _counted(sum(one.pieces for one in pages), sum(one.redemptions for one in pages))
-    signature = _("Picked by {line}  Date {short}  Checked by {line}").format(
-        line="_" * 25, short="_" * 14
-    )
-    return [*lines, *_sides(_("In this warehouse"), total), "", "", signature]
+def pick_tables(records: Sequence[Record], totals: Sequence[Record], currency: str) -> list[Table]:
+    """Returns the pick list as a table for each warehouse, and one of totals.
 
-
-def _counted(pieces: int, redemptions: int) -> str:
-    return _("{pieces:,} pieces, {redemptions:,} redemptions").format(
-        pieces=pieces, redemptions=redemptions
-    )
-
-
-def _sides(left: str, right: str) -> list[str]:
-    """Returns one line with a text at each side, or two when they do not fit."""
-    room = PAGE_COLUMNS - cell_len(left) - cell_len(right)
-    if room >= 2:
-        return [left + " " * room + right]
-    return [*_wrapped(left, PAGE_COLUMNS), " " * (PAGE_COLUMNS - cell_len(right)) + right]
-
-
-def _row(cells: Sequence[str]) -> list[str]:
-    """Returns a row of the list: as many lines as its longest cell needs."""
-    columns = [_wrapped(cell, width) for cell, width in zip(cells, _WIDTHS, strict=True)]
-    height = max(len(lines) for lines in columns)
-    return [
-        " ".join(
-            _fitted(lines[line] if line < len(lines) else "", index)
-            for index, lines in enumerate(columns)
-        ).rstrip()
-        for line in range(height)
-    ]
-
-
-def _fitted(text: str, index: int) -> str:
-    width = _WIDTHS[index]
-    if index in _NUMBERS:
-        return " " * (width - cell_len(text)) + text
-    return set_cell_size(text, width)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Returns a text in lines of at most ``width`` columns; words that are longer are cut.
-
-    Columns and not characters are counted: those of Chinese and Japanese take two each.
-
-    >>> _wrapped("Headphones, points and money", 12), _wrapped("SO-2026-0000000042", 12)
-    (['Headphones,', 'points and', 'money'], ['SO-2026-0000', '000042'])
+    There is room for the day of a request, not for its time; no money beside points is shown as nothing.
     """
-    lines: list[str] = []
-    for word in _words(text, width):
-        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines or [""]
+    headings = {
+        "sku": _("SKU"),
+        "reward": _("reward"),
+        "redemption_id": _("number"),
+        "erp_order_id": _("ERP order"),
+        "member": _("member"),
+        "pieces": _("pieces"),
+        "requested_at": _("requested"),
+        "amount": currency,
+    }
+    folds = ("sku", "reward", "erp_order_id")
+    tables = [
+        record_table(
+            _("To pick in {warehouse}").format(warehouse=warehouse),
+            headings,
+            [_short_pick(row) for row in rows],
+            folds,
+        )
+        for (warehouse,), rows in _grouped(records, "warehouse")
+    ]
+    headings = {
+        "warehouse": _("warehouse"),
+        "sku": _("SKU"),
+        "pieces": _("pieces"),
+        "redemptions": _("redemptions"),
+    }
+    return [*tables, record_table(_("Totals"), headings, totals, folds=("warehouse", "sku"))]
 
 
-def _words(text: str, width: int) -> Iterator[str]:
-    for word in text.split():
-        yield from chop_cells(word, width)
+def movement_tables(records: Sequence[Record], currency_code: str) -> list[Table]:
+    """Returns movements as a stock card for each SKU and warehouse: kinds in words, source and document in one column."""
+    headings = {
+        "happened_at": _("when"),
+        "kind": _("what"),
+        "pieces": _("pieces"),
+        "value": currency_code,
+        "document_id": _("document"),
+        "redemption_id": _("number"),
+        "on_hand": _("on hand"),
+    }
+    return [
+        record_table(
+            _("{sku} in {warehouse}").format(sku=sku, warehouse=warehouse),
+            headings,
+            [_movement_told(row) for row in rows],
+            folds=("happened_at", "kind", "document_id"),
+        )
+        for (warehouse, sku), rows in _grouped(records, "warehouse", "sku")
+    ]
+
+
+def _grouped(
+    records: Sequence[Record], *columns: str
+) -> Iterator[tuple[tuple[str, ...], list[Record]]]:
+    """Yields records that are the same in some columns of text, in the order of these."""
+
+    def key(record: Record) -> tuple[str, ...]:
+        return tuple(str(record[column]) for column in columns)
+
+    for group, rows in groupby(sorted(records, key=key), key):
+        yield group, list(rows)
+
+
+def _short_pick(record: Record) -> Record:
+    at = record["requested_at"]
+    day = at.date() if isinstance(at, datetime) else at
+    return {**record, "requested_at": day, "amount": record["amount"] or None}
+
+
+def _movement_told(record: Record) -> Record:
+    pieces = record["pieces"]
+    assert isinstance(pieces, int)
+    words = {
+        "kind": movement_in_words(str(record["kind"]), pieces),
+        "document_id": f"{record['source']} {record['document_id']}",
+    }
+    return {**record, **words}

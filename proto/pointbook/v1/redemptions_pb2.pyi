@@ -365,7 +365,7 @@ class ListDrawsResponse(_message.Message):
     def __init__(self, draws: _Optional[_Iterable[_Union[Draw, _Mapping]]] = ...) -> None: ...
 
 class Draw(_message.Message):
-    __slots__ = ("draw_id", "reward", "commitment", "opened_at", "drawn_at", "seed", "beacon", "tickets_digest", "tickets", "winners")
+    __slots__ = ("draw_id", "reward", "commitment", "opened_at", "drawn_at", "seed", "beacon", "tickets_digest", "tickets", "winners", "winner_count", "committed")
     DRAW_ID_FIELD_NUMBER: _ClassVar[int]
     REWARD_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
@@ -376,6 +376,8 @@ class Draw(_message.Message):
     TICKETS_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TICKETS_FIELD_NUMBER: _ClassVar[int]
     WINNERS_FIELD_NUMBER: _ClassVar[int]
+    WINNER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_FIELD_NUMBER: _ClassVar[int]
     draw_id: int
     reward: str
     commitment: str
@@ -386,7 +388,9 @@ class Draw(_message.Message):
     tickets_digest: str
     tickets: _containers.RepeatedScalarFieldContainer[str]
     winners: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, draw_id: _Optional[int] = ..., reward: _Optional[str] = ..., commitment: _Optional[str] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., drawn_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[str] = ..., beacon: _Optional[str] = ..., tickets_digest: _Optional[str] = ..., tickets: _Optional[_Iterable[str]] = ..., winners: _Optional[_Iterable[str]] = ...) -> None: ...
+    winner_count: int
+    committed: str
+    def __init__(self, draw_id: _Optional[int] = ..., reward: _Optional[str] = ..., commitment: _Optional[str] = ..., opened_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., drawn_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[str] = ..., beacon: _Optional[str] = ..., tickets_digest: _Optional[str] = ..., tickets: _Optional[_Iterable[str]] = ..., winners: _Optional[_Iterable[str]] = ..., winner_count: _Optional[int] = ..., committed: _Optional[str] = ...) -> None: ...
 
 class GetStockRequest(_message.Message):
     __slots__ = ("book", "sku", "warehouse")

@@ -214,15 +214,15 @@ class Shop:
         self,
         redemption: str,
         name: str = "RR-1",
-        pieces: int = 0,
+        pieces: int = 1,
         *,
         version: int = 1,
         on: date = date(2026, 4, 20),
         status: DocumentStatus = DocumentStatus.DONE,
         is_damaged: bool = False,
     ) -> RedemptionReturn:
-        """Returns goods of a redemption that came back; all when no pieces are named."""
-        lines = (ShipmentLine("1", pieces * MICRO),) if pieces else ()
+        """Returns goods of a redemption that came back."""
+        lines = (ShipmentLine("1", pieces * MICRO),)
         return RedemptionReturn(name, version, status, at(on), redemption, lines, is_damaged)
 
     # What calls say.

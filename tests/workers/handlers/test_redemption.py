@@ -87,7 +87,7 @@ def test_a_redemption_is_held_ordered_shipped_and_returned_and_the_books_follow(
         "INVENTORY": 33_600,
         "STOCK_RECEIVED": -42_000,
     }
-    shop.say(shop.came_back(one.public_id))
+    shop.say(shop.came_back(one.public_id, pieces=2))
     assert shop.redemption(one.public_id).status is Status.RETURNED
     assert shop.stock() == (10, 0, 42_000)
     assert shop.points() == (10_000, 0)
