@@ -222,7 +222,8 @@ def _give_back(
         spend.business_at,
         program.expiry.expires_on(on),
     )
-    reversed_in_time = spend.kind is FactKind.REDEMPTION_REVERSED and one.to_hold > one.hold.points
+    # Too much held again is released at the end: another document of the same batch may take it first.
+    reversed_in_time = spend.kind is FactKind.REDEMPTION_REVERSED and one.is_open
     parts = give_back(
         wallet,
         one.hold,

@@ -64,11 +64,12 @@ class FoundEvent(NamedTuple):
     message: str
     is_superseded: bool
     facts: list[FactRow]
+    move_ids: list[int]
 
     @property
     def fact_ids(self) -> list[int]:
-        """Ids of its facts."""
-        return [fact.id for fact in self.facts]
+        """Ids of its facts about points and stock, which are those of their entries."""
+        return sorted([*(fact.id for fact in self.facts), *self.move_ids])
 
 
 class Balance(NamedTuple):
@@ -129,6 +130,10 @@ def find_event(connection: Connection, source: str, event_id: str) -> FoundEvent
         ),
         {"first": row.facts_from, "last": row.facts_from + FACTS_PER_EVENT_MAX},
     )
+    moves = connection.execute(
+        text("SELECT id FROM stock_move WHERE id BETWEEN :first AND :last ORDER BY id"),
+        {"first": row.facts_from, "last": row.facts_from + FACTS_PER_EVENT_MAX},
+    )
     status = EventStatus(row.status)
     return FoundEvent(
         seq=row.seq,
@@ -139,6 +144,7 @@ def find_event(connection: Connection, source: str, event_id: str) -> FoundEvent
         message=row.message,
         is_superseded=status == EventStatus.APPLIED and _is_superseded(connection, source, row),
         facts=[FactRow._make(fact) for fact in facts],
+        move_ids=list(moves.scalars()),
     )
 
 

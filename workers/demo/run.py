@@ -15,16 +15,19 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, text
 
 from accounting.balances import trial_balance
-from accounting.chart import chart_names
+from accounting.chart import POINTS_CURRENCY, Account, chart_names
 from accounting.ledger import LedgerWriter
 from accounting.reconcile import reconcile
+from accounting.render import KINDS
 from accounting.reports import rollforward
 from plugin.errors import Rejected, Unavailable
+from plugin.money import format_minor
 from plugin.program.tiers import tier_at
 from plugin.store.books import Book, find_book, load_programs
 from plugin.store.counts import inbox_counts
 from plugin.store.members import read_tiers
 from plugin.store.tables import member
+from workers.demo.rewards import a_day_of_rewards
 from workers.embedded import Embedded, running
 from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
@@ -75,7 +78,11 @@ def run_demo(settings: Settings, *, keep: bool, as_json: bool) -> int:
         with embedded.engine.connect() as connection:
             book = find_book(connection, "demo")
         expired = expire_lots(embedded.engine, Books(), book.id, LAST_DAY)
-        answer = _report(embedded, book, sent, expired)
+        year = _year(embedded.engine, book, sent, expired)
+        say(_("A day of rewards: today, over gRPC"))
+        rewards = a_day_of_rewards(embedded.target, lambda: _wait_until_applied(embedded.engine))
+        answer = year | _books(embedded, book)
+        answer["rewards"] = {**rewards, "journal": _journal_of_today(embedded, book)}
     answer["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
         print_json(answer)
@@ -128,14 +135,9 @@ def _wait_until_applied(engine: Engine) -> None:
         time.sleep(0.1)
 
 
-def _report(
-    embedded: Embedded, book: Book, sent: list[dict[str, Any]], expired: int
-) -> dict[str, Any]:
-    """Writes the ledger and collects everything that is shown."""
-    folder = embedded.settings.books_dir / book.code
-    names = chart_names(embedded.settings.accounts)
-    written = LedgerWriter(embedded.engine, book, folder, names).write(waits=True)
-    with embedded.engine.connect() as connection:
+def _year(engine: Engine, book: Book, sent: list[dict[str, Any]], expired: int) -> dict[str, Any]:
+    """Collects what is shown of the year of orders."""
+    with engine.connect() as connection:
         counts = inbox_counts(connection)
         documents = {kind: n for one in sent for kind, n in one["documents"].items()}
         return {
@@ -149,6 +151,16 @@ def _report(
             "expired_lots": expired,
             "tiers": _points_by_tier(connection, book),
             "rollforward": rollforward(connection, book, FIRST_DAY, LAST_DAY).as_json(),
+        }
+
+
+def _books(embedded: Embedded, book: Book) -> dict[str, Any]:
+    """Writes the ledger and collects what is shown of the books, the day of rewards included."""
+    folder = embedded.settings.books_dir / book.code
+    names = chart_names(embedded.settings.accounts)
+    written = LedgerWriter(embedded.engine, book, folder, names).write(waits=True)
+    with embedded.engine.connect() as connection:
+        return {
             "trial_balance": trial_balance(connection, book, names).as_json(),
             "reconcile": reconcile(embedded.engine, book, folder, names).as_json(),
             "ledger": str(folder / "main.beancount"),
@@ -201,6 +213,7 @@ def _show(answer: dict[str, Any], book: Book) -> None:
         numbers=(1, 2, 3),
     )
     show_rollforward(answer["rollforward"], book)
+    _show_rewards(answer["rewards"], book)
     balances = [
         (account, amount, currency)
         for account, amounts in answer["trial_balance"]["accounts"].items()
@@ -214,6 +227,68 @@ def _show(answer: dict[str, Any], book: Book) -> None:
         _("Open it in Fava:      {command}").format(command=fava_command(ledger)), soft_wrap=True
     )
     console.print(_("Done in {seconds} s.").format(seconds=answer["seconds"]))
+
+
+def _journal_of_today(embedded: Embedded, book: Book) -> list[dict[str, Any]]:
+    """Returns the entries of today without accruals: what redemption and stock posted, summed by kind and accounts."""
+    names = chart_names(embedded.settings.accounts)
+    with embedded.engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT kind, account, is_points, sum(quantity)::bigint AS quantity FROM posting"
+                " WHERE book_id = :book AND accounting_on > :last AND kind <> 1"
+                " GROUP BY 1, 2, 3 HAVING sum(quantity) <> 0"
+                " ORDER BY min(min(entry_id)) OVER (PARTITION BY kind), 3, 4 DESC"
+            ),
+            {"book": book.id, "last": LAST_DAY},
+        ).all()
+    return [
+        {
+            "kind": KINDS[row.kind].narration,
+            "account": names[Account(row.account)],
+            "amount": str(row.quantity)
+            if row.is_points
+            else format_minor(row.quantity, book.currency_code),
+            "currency": POINTS_CURRENCY if row.is_points else book.currency_code,
+        }
+        for row in rows
+    ]
+
+
+def _show_rewards(rewards: dict[str, Any], book: Book) -> None:
+    print_table(
+        _("A day of rewards"),
+        (_("who"), _("what"), _("outcome"), _("spendable"), _("held")),
+        [(s["who"], s["what"], s["outcome"], s["available"], s["held"]) for s in rewards["steps"]],
+        numbers=(3, 4),
+    )
+    for when, title in (("before", _("Reward stock before")), ("after", _("Reward stock after"))):
+        print_table(
+            title,
+            (_("SKU"), _("on hand"), _("reserved"), _("available"), book.currency_code),
+            [
+                (
+                    level["sku"],
+                    level["on_hand"],
+                    level["reserved"],
+                    level["available"],
+                    format_minor(level["value_minor"], book.currency_code),
+                )
+                for level in rewards[f"stock_{when}"]
+            ],
+            numbers=(1, 2, 3, 4),
+        )
+    shown, before = [], ""
+    for line in rewards["journal"]:
+        kind = line["kind"] if line["kind"] != before else ""
+        before = line["kind"]
+        shown.append((kind, line["account"], line["amount"], line["currency"]))
+    print_table(
+        _("What redemption and stock posted"),
+        (_("entries"), _("account"), _("amount"), ""),
+        shown,
+        numbers=(2,),
+    )
 
 
 def fava_command(ledger: str) -> str:
