@@ -7,6 +7,10 @@ Loyalty:Points 80.00; take 1,000 back, the reverse with 8.00; 4,000 expire, the 
 Redeem 5,000 points for goods that cost 42.00: the points leave the liability, Dr Loyalty:Points 40.00 / Cr Marketing:Points 40.00 (gross) or
 Cr Marketing:Redemption (net); the goods leave the stock with an entry of their own, Dr Marketing:Redemption 42.00 / Cr Inventory. Net, the
 two leave the difference of 2.00 on Marketing:Redemption.
+
+``deferral`` (IFRS 15.B39 to B43, ASC 606-10-55-42, CAS 14 art. 35): points of a sale are a performance obligation of their own, allocated by relative
+stand-alone selling prices (`plugin.program.versions.Deferral`). Worked, 86.76 of a sale allocated to 10,000 points: Dr Sales:PointsDeferred
+86.76 / Cr Loyalty:Points; redeem 5,000, Dr Loyalty:Points 43.38 / Cr Loyalty:Redeemed; 5,000 expire, the same / Cr Loyalty:Breakage.
 """
 
 from __future__ import annotations
@@ -26,6 +30,25 @@ class Policy(IntEnum):
     """Accounting policy of a book as it is stored; never renumber."""
 
     COST = 1
+    DEFERRAL = 2
+
+
+class Counterparts(NamedTuple):
+    """What stands against the liability: where accruals come from, where expired and where spent points go."""
+
+    accrued: Account
+    expired: Account
+    spent: Account
+
+
+_COUNTERPARTS: Mapping[Policy, Counterparts] = MappingProxyType(
+    {
+        Policy.COST: Counterparts(*[Account.MARKETING_POINTS] * 3),
+        Policy.DEFERRAL: Counterparts(
+            Account.SALES_DEFERRED, Account.INCOME_BREAKAGE, Account.INCOME_REDEEMED
+        ),
+    }
+)
 
 
 PLAIN = Settles()
@@ -69,17 +92,22 @@ _STOCK_AGAINST: Mapping[FactKind, Account] = MappingProxyType(
 )
 
 
-def spending_pairs(released_minor: int, settles: Settles) -> list[Pair]:
+def spending_pairs(
+    released_minor: int, settles: Settles, policy: Policy = Policy.COST
+) -> list[Pair]:
     """Returns the money pairs of points spent: what leaves the liability, what is owed instead, and the difference.
 
     Args:
         released_minor: What the liability loses; negative when points come back.
         settles: What they were spent on.
+        policy: Under ``deferral`` what leaves the liability is income, and money off an order takes from its sale.
 
     Worked, points carried at 0.80 pay 1.00 of an order: Dr Loyalty:Points 0.80, Dr Marketing:Redemption 0.20 / Cr Receivable:Offset 1.00.
     The difference of a coupon, which is carried at what its points were, goes to Marketing:Points and is 0 but for cents.
     """
     owed = _OWED.get(settles.against)
+    if policy is Policy.DEFERRAL and settles.against is not Against.TRANSFER:
+        return _deferred_pairs(released_minor, settles)
     if owed is None:
         taker = Account.MARKETING_REDEMPTION if settles.is_net else Account.MARKETING_POINTS
         return _pairs({Account.POINTS: released_minor, taker: -released_minor})
@@ -87,6 +115,21 @@ def spending_pairs(released_minor: int, settles: Settles) -> list[Pair]:
     is_coupon = settles.against is Against.COUPON
     taker = Account.MARKETING_POINTS if is_coupon else Account.MARKETING_REDEMPTION
     return _pairs({Account.POINTS: released_minor, owed: -face, taker: face - released_minor})
+
+
+def _deferred_pairs(released_minor: int, settles: Settles) -> list[Pair]:
+    income = _COUNTERPARTS[Policy.DEFERRAL].spent
+    face = settles.face_minor
+    if settles.against is Against.COUPON:
+        return _pairs(
+            {Account.POINTS: released_minor, Account.COUPONS: -face, income: face - released_minor}
+        )
+    pairs = _pairs({Account.POINTS: released_minor, income: -released_minor})
+    if settles.against is Against.OFFSET:
+        pairs += _pairs({Account.SALES_DEFERRED: face, Account.OFFSET: -face})
+    elif settles.against is Against.DONATION:
+        pairs += _pairs({Account.MARKETING_REDEMPTION: face, Account.DONATIONS: -face})
+    return pairs
 
 
 def _pairs(legs: Mapping[Account, int]) -> list[Pair]:
@@ -99,21 +142,28 @@ def _pairs(legs: Mapping[Account, int]) -> list[Pair]:
 
 
 def entry_for(
-    fact: PointFact, business_on: date, accounting_on: date, settles: Settles = PLAIN
+    fact: PointFact,
+    business_on: date,
+    accounting_on: date,
+    settles: Settles = PLAIN,
+    policy: Policy = Policy.COST,
 ) -> Entry:
-    """Returns the entry of a point fact under the cost policy.
+    """Returns the entry of a point fact.
 
     Points into or out of lots move the provision against marketing expense; points that only change a debt have points legs
     alone, so the liability never goes debit.
     """
     amount = fact.amount_minor
     if fact.kind in _SPENDING:
-        pairs = spending_pairs(-amount, settles)
-        return _entry(fact, business_on, accounting_on, pairs, fact.lot_points, fact.debt_points)
+        pairs = spending_pairs(-amount, settles, policy)
+        points = fact.lot_points, fact.debt_points
+        return _entry(fact, business_on, accounting_on, pairs, policy, *points)
+    against = _COUNTERPARTS[policy]
+    other = against.expired if fact.kind == FactKind.EXPIRED else against.accrued
     if amount >= 0:
-        debit, credit = Account.MARKETING_POINTS, Account.POINTS
+        debit, credit = other, Account.POINTS
     else:
-        debit, credit, amount = Account.POINTS, Account.MARKETING_POINTS, -amount
+        debit, credit, amount = Account.POINTS, other, -amount
     return Entry(
         fact.id,
         fact.kind,
@@ -122,7 +172,7 @@ def entry_for(
         fact.member_id,
         fact.store,
         fact.program_version,
-        Policy.COST,
+        policy,
         fact.source,
         fact.order_id,
         debit,
@@ -134,7 +184,12 @@ def entry_for(
 
 
 def stock_entry(
-    move: StockMove, order_id: str, program_version: int, business_on: date, accounting_on: date
+    move: StockMove,
+    order_id: str,
+    program_version: int,
+    business_on: date,
+    accounting_on: date,
+    policy: Policy = Policy.COST,
 ) -> Entry:
     """Returns the entry of a stock move: inventory against what it came from or went to.
 
@@ -144,25 +199,32 @@ def stock_entry(
     value, other = move.value_minor, _STOCK_AGAINST[move.kind]
     pairs = _pairs({Account.INVENTORY: value, other: -value})
     head = _Head(move.id, move.kind, 0, "", program_version, move.source, order_id)
-    return _entry(head, business_on, accounting_on, pairs or [Pair(Account.INVENTORY, other, 0)])
+    pairs = pairs or [Pair(Account.INVENTORY, other, 0)]
+    return _entry(head, business_on, accounting_on, pairs, policy)
 
 
-def coupon_entry(fact: CouponFact, order_id: str, business_on: date, accounting_on: date) -> Entry:
+def coupon_entry(
+    fact: CouponFact,
+    order_id: str,
+    business_on: date,
+    accounting_on: date,
+    policy: Policy = Policy.COST,
+) -> Entry:
     """Returns the entry of a step in an issued coupon's life.
 
     Redeemed: what it was carried at is released, Dr Loyalty:Coupons / Cr Marketing:Points, and its face is owed for the order, Dr
-    Marketing:Redemption / Cr Receivable:Offset. Expired: released, and nobody is owed anything.
+    Marketing:Redemption / Cr Receivable:Offset. Expired: released, and nobody is owed anything. Under ``deferral`` what is released is
+    income, and the face takes from the sale.
     """
     carried, face = fact.carried_minor, fact.face_minor
-    pairs = _pairs({Account.COUPONS: -carried, Account.MARKETING_POINTS: carried})
-    pairs += _pairs({Account.MARKETING_REDEMPTION: face, Account.OFFSET: -face})
+    against = _COUNTERPARTS[policy]
+    other = against.expired if fact.kind == FactKind.COUPON_EXPIRED else against.spent
+    payer = Account.MARKETING_REDEMPTION if policy is Policy.COST else Account.SALES_DEFERRED
+    pairs = _pairs({Account.COUPONS: -carried, other: carried})
+    pairs += _pairs({payer: face, Account.OFFSET: -face})
     head = _Head(fact.id, fact.kind, fact.member_id, fact.store, fact.program_version, "", order_id)
-    return _entry(
-        head,
-        business_on,
-        accounting_on,
-        pairs or [Pair(Account.COUPONS, Account.MARKETING_POINTS, 0)],
-    )
+    pairs = pairs or [Pair(Account.COUPONS, other, 0)]
+    return _entry(head, business_on, accounting_on, pairs, policy)
 
 
 class _Head(NamedTuple):
@@ -182,6 +244,7 @@ def _entry(
     business_on: date,
     accounting_on: date,
     pairs: Sequence[Pair],
+    policy: Policy,
     units: int = 0,
     arrears: int = 0,
 ) -> Entry:
@@ -195,7 +258,7 @@ def _entry(
         fact.member_id,
         fact.store,
         fact.program_version,
-        Policy.COST,
+        policy,
         fact.source,
         fact.order_id,
         *first,

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 from typing import NamedTuple
 
 from plugin.errors import Rejected
 from plugin.facts import FactKind, PointFact, Settles
+from plugin.money import NANO, half_up
 from plugin.orders.entitlement import (
     ORDER,
     Documents,
@@ -20,6 +22,7 @@ from plugin.orders.entitlement import (
     business_date,
     differences,
     entitlement,
+    with_costs,
 )
 from plugin.points.lots import Lot, LotUse, Wallet
 from plugin.program.versions import Program
@@ -86,7 +89,10 @@ def decide_order(
         posted = {}
     if member_id is not None:
         target = entitlement(documents, program, tier)
-        owned += [Owned(member_id, m) for m in differences(target, posted, corrected_at)]
+        movements = differences(target, posted, corrected_at)
+        if program.deferral is not None:
+            movements = with_costs(movements, target, program.deferral)
+        owned += [Owned(member_id, m) for m in movements]
     return owned
 
 
@@ -109,7 +115,7 @@ def post(
         # What a cancelled return gives back was earned with the order.
         is_accrual = movement.kind is FactKind.ACCRUED
         earned_at = movement.earned_at if is_accrual else order.ordered_at
-        lot = _lot(state, wallet, movement.points, earned_at, fact_id, order.store, program)
+        lot = _lot(state, wallet, movement, earned_at, fact_id, order.store, program)
         change = wallet.give(lot)
         if lot.points:
             state.lot_ids.append(lot.id)
@@ -177,20 +183,25 @@ def expire(
 def _lot(
     state: OrderState,
     wallet: Wallet,
-    points: int,
+    movement: Movement,
     earned_at: int,
     fact_id: int,
     store: str,
     program: Program,
 ) -> Lot:
     accrued_on = business_date(earned_at, program.time_zone)
+    points, cost = movement.points, movement.cost_minor
+    if cost is None:
+        base, unit_cost = max(0, state.posted_points), program.unit_cost_nano
+    else:  # Points of a sale carry what was allocated to them, to the minor unit.
+        base, unit_cost = 0, half_up(Fraction(cost * NANO, points))
     return Lot(
         id=fact_id,
         member_id=wallet.member_id,
         points=points,
         remaining=points,
-        base_points=max(0, state.posted_points),
-        unit_cost_nano=program.unit_cost_nano,
+        base_points=base,
+        unit_cost_nano=unit_cost,
         available_at=earned_at + program.pending_us,
         expires_on=program.expiry.expires_on(accrued_on),
         program_version=program.version,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
 from plugin.events import DocumentStatus, Order, OrderStatus, Return, Shipment
 from plugin.facts import FactKind
+from plugin.money import half_up
 from plugin.orders.eligible import (
     NOTHING_RETURNED,
     WHOLE_ORDER,
@@ -22,8 +24,8 @@ from plugin.orders.eligible import (
     shipped_pieces,
 )
 from plugin.program.conditions import OrderContext
-from plugin.program.rules import Earned, EligibleLine, earn
-from plugin.program.versions import Program
+from plugin.program.rules import Earned, EligibleLine, Exact, earn
+from plugin.program.versions import Deferral, Program
 
 ORDER = "order"
 _QUARTER_HOUR_US = 900_000_000
@@ -40,13 +42,15 @@ class Documents(NamedTuple):
 class Step(NamedTuple):
     """Points that one document is worth: positive for an order or shipment, negative for a return.
 
-    ``cause`` is ``order``, ``shipment:<id>`` or ``return:<id>``; ``rules`` the points each rule gave.
+    ``cause`` is ``order``, ``shipment:<id>`` or ``return:<id>``; ``rules`` the points each rule gave. ``sale_minor`` is the change of
+    the sale that the points come from, in the book's currency; it is asked for by the deferral policy alone.
     """
 
     cause: str
     points: int
     business_at: int
     rules: tuple[tuple[str, int], ...]
+    sale_minor: Exact = 0
 
 
 class Movement(NamedTuple):
@@ -62,6 +66,7 @@ class Movement(NamedTuple):
     business_at: int
     earned_at: int
     rules: tuple[tuple[str, int], ...]
+    cost_minor: int | None = None
 
 
 Posted = Mapping[str, int]
@@ -80,10 +85,9 @@ def entitlement(documents: Documents, program: Program, tier: str) -> list[Step]
         return []
     returns = [r for r in documents.returns if r.status == DocumentStatus.DONE]
     if program.trigger != "shipped" and not returns:
-        earned = _earned(
-            order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED)
-        )
-        return [Step(ORDER, earned.points, order.ordered_at, earned.by_rule)]
+        lines = eligible_lines(order, program, None, NOTHING_RETURNED)
+        earned = _earned(order, program, tier, lines)
+        return [Step(ORDER, earned.points, order.ordered_at, earned.by_rule, _sale(lines))]
     return _along_the_time_line(order, documents.shipments, returns, program, tier)
 
 
@@ -120,6 +124,30 @@ def differences(target: Sequence[Step], posted: Posted, corrected_at: int) -> li
     return movements
 
 
+def with_costs(
+    movements: list[Movement], target: Sequence[Step], deferral: Deferral
+) -> list[Movement]:
+    """Gives points that are given the part of the sale that belongs to them.
+
+    A document that is new gets what it adds to the order's allocation; a correction, its share of the allocation of the order as it is now.
+    """
+    points, sale = 0, Fraction(0)
+    added: dict[str, tuple[int, int]] = {}
+    for step in target:
+        before = deferral.allocated_minor(points, sale)
+        points, sale = points + step.points, sale + step.sale_minor
+        added[step.cause] = (step.points, deferral.allocated_minor(points, sale) - before)
+    whole = deferral.allocated_minor(points, sale)
+
+    def cost(movement: Movement) -> int:
+        step_points, step_cost = added.get(movement.cause, (0, 0))
+        if movement.points == step_points and step_cost >= 0:
+            return step_cost
+        return half_up(Fraction(whole * movement.points, points)) if points > 0 else 0
+
+    return [one._replace(cost_minor=cost(one)) if one.points > 0 else one for one in movements]
+
+
 def business_date(at: int, time_zone: tzinfo) -> date:
     """Returns the calendar date of an instant in a time zone."""
     return _date_of_quarter(at // _QUARTER_HOUR_US, time_zone)
@@ -152,11 +180,12 @@ def _along_the_time_line(
     shipped: list[Shipment] = []
     returned: list[Return] = []
     points = 0
+    sale: Exact = 0
     if program.trigger != "shipped":
-        earned = _earned(
-            order, program, tier, eligible_lines(order, program, None, NOTHING_RETURNED)
-        )
-        steps.append(Step(ORDER, earned.points, order.ordered_at, earned.by_rule))
+        lines = eligible_lines(order, program, None, NOTHING_RETURNED)
+        earned = _earned(order, program, tier, lines)
+        sale = _sale(lines)
+        steps.append(Step(ORDER, earned.points, order.ordered_at, earned.by_rule, sale))
         points = earned.points
         shipments = ()
     for at, cause, document in _time_line(shipments, returns):
@@ -172,8 +201,9 @@ def _along_the_time_line(
         )
         earned = _earned(order, program, tier, lines)
         rules = earned.by_rule if not points else (("change", earned.points - points),)
-        steps.append(Step(cause, earned.points - points, at, rules))
-        points = earned.points
+        sold = _sale(lines)
+        steps.append(Step(cause, earned.points - points, at, rules, sold - sale))
+        points, sale = earned.points, sold
     return steps
 
 
@@ -189,6 +219,10 @@ def _time_line(
     points += [(r.returned_at, 1, f"return:{r.id}", r) for r in returns]
     points.sort(key=lambda point: point[:3])
     return [(at, cause, document) for at, _, cause, document in points]
+
+
+def _sale(lines: Sequence[EligibleLine]) -> Exact:
+    return sum(line.amount_minor for line in lines)
 
 
 def _earned(order: Order, program: Program, tier: str, lines: list[EligibleLine]) -> Earned:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, ValidationError
 
 from plugin.errors import Rejected
-from plugin.money import Rounding, exponent, parse_amount
+from plugin.money import NANO, Rounding, exponent, half_up, parse_amount
 from plugin.points.expiry import Expiry
 from plugin.program.conditions import compile_condition
 from plugin.program.rewards import (
@@ -37,7 +37,7 @@ from plugin.program.rewards import (
     exact_nano,
     instant_us,
 )
-from plugin.program.rules import EffectKind, Rule
+from plugin.program.rules import EffectKind, Exact, Rule
 
 Trigger = Literal["confirmed", "shipped", "completed"]
 UnknownMember = Literal["park", "enrol", "ignore"]
@@ -49,7 +49,7 @@ class BookSection(Strict):
     code: Code
     currency: str
     time_zone: str
-    policy: Literal["cost"] = "cost"
+    policy: Literal["cost", "deferral"] = "cost"
 
 
 class ProgramSection(Strict):
@@ -77,6 +77,8 @@ class PointsSection(Strict):
     """``[points]``: what a point is carried at in the books, in the book's currency."""
 
     unit_cost: Decimal = Field(ge=0, le=1_000_000)
+    value: Decimal | None = Field(default=None, gt=0, le=1_000_000)
+    expected_redemption: Decimal | None = Field(default=None, gt=0, le=1, decimal_places=18)
 
 
 class ExpirySection(Strict):
@@ -128,6 +130,31 @@ class ProgramFile(Strict):
 
 
 @dataclass(frozen=True, slots=True)
+class Deferral:
+    """Points of a sale as a performance obligation of its own (IFRS 15.B39 to B43, ASC 606-10-55-42, CAS 14 art. 35).
+
+    ``value_nano`` is what a point sells for on its own, in billionths of a minor unit; ``expected`` the part that will be redeemed.
+    """
+
+    value_nano: int
+    expected: Fraction
+
+    def allocated_minor(self, points: int, sale_minor: Exact) -> int:
+        """Returns the part of a sale that belongs to its points, by relative stand-alone selling prices, half up.
+
+        Worked (IFRS 15.IE267): goods for 100,000.00 and 10,000 points worth 1.00 each, 95 % of which are expected to be redeemed:
+        100,000.00 * 9,500.00 / 109,500.00 = 8,675.80.
+
+        >>> Deferral(100 * NANO, Fraction(95, 100)).allocated_minor(10_000, 10_000_000)
+        867580
+        """
+        worth = points * self.value_nano * self.expected / NANO
+        if points <= 0 or sale_minor <= 0:
+            return 0
+        return half_up(sale_minor * worth / (sale_minor + worth))
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A compiled program version; everything the pure core asks about rules."""
 
@@ -151,6 +178,7 @@ class Program:
     rewards: Mapping[str, Reward] = field(default_factory=lambda: MappingProxyType({}))
     redemption: RedemptionRules = field(default_factory=RedemptionRules)
     offset: OffsetRules | None = None
+    deferral: Deferral | None = None
 
     @property
     def first_tier(self) -> str:
@@ -214,10 +242,32 @@ def compile_program(program: ProgramFile, version: int) -> Program:
         expiry=Expiry(program.expiry.kind, program.expiry.months),
         tiers=tiers,
         rules=_compile_rules(program),
+        deferral=_compile_deferral(program),
         rewards=compile_rewards(program.rewards, currency, zone, tiers),
         redemption=compile_redemption(program.redemption, currency),
         offset=compile_offset(program.offset, currency) if program.offset else None,
     )
+
+
+def _compile_deferral(program: ProgramFile) -> Deferral | None:
+    points, currency = program.points, program.book.currency
+    given = points.value is not None, points.expected_redemption is not None
+    if program.book.policy == "cost":
+        if any(given):
+            raise Rejected(
+                "POINTS_FIELDS",
+                "points.value and points.expected_redemption belong to book.policy deferral",
+                field="points.value",
+            )
+        return None
+    if points.value is None or points.expected_redemption is None:
+        raise Rejected(
+            "POINTS_FIELDS",
+            "book.policy deferral needs points.value and points.expected_redemption",
+            field="points.value",
+        )
+    value = exact_nano(points.value, currency, "POINT_VALUE_TOO_PRECISE", "points.value")
+    return Deferral(value, Fraction(points.expected_redemption))
 
 
 def effective_program(programs: Sequence[Program], at: int) -> Program | None:

@@ -167,8 +167,12 @@ def _reclassify(
     first point leaves it at 0.00 or at 0.01, as it comes.
     """
     made = done.postings[first:]
-    is_net = how.program.redemption.presentation == "net"
-    if not made or AGAINST.get(one.kind) is Against.COUPON or not (is_net or one.kind in AGAINST):
+    is_elsewhere = (
+        how.program.redemption.presentation == "net"
+        or how.program.deferral is not None
+        or one.kind in AGAINST
+    )
+    if not made or not is_elsewhere or one.kind is Kind.COUPON:
         return
     moved = -sum(posting.fact.amount_minor for posting in made)
     difference = released_minor - moved

@@ -123,7 +123,7 @@ def test_points_taken_that_are_not_there_are_owed_and_cost_nothing() -> None:
 def test_an_accrual_that_only_cures_a_debt_has_points_legs_alone() -> None:
     entry = booked(fact(FactKind.ACCRUED, 0, 0, -20))
     assert (money(entry), points(entry)) == ({}, {ARREARS: -20, ARREARS_EQUITY: 20})
-    assert entry.amount_minor == 0
+    assert (entry.debit, entry.credit, entry.amount_minor) == (OF_POINTS, POINTS, 0)
 
 
 def test_an_accrual_that_cures_a_debt_opens_a_lot_with_the_rest() -> None:
@@ -136,6 +136,16 @@ def test_a_debt_that_free_points_pay_releases_them() -> None:
     entry = booked(fact(FactKind.DEBT_SETTLED, -24, -30, -30))
     assert money(entry) == {POINTS: 24, OF_POINTS: -24}
     assert points(entry) == {ISSUED: -30, UNITS: 30, ARREARS: -30, ARREARS_EQUITY: 30}
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"), [(-1, {POINTS: 1, OF_POINTS: -1}), (1, {OF_POINTS: 1, POINTS: -1})]
+)
+def test_cents_that_were_rounded_elsewhere_go_back_to_the_expense_of_points(
+    amount: int, expected: dict[Account, int]
+) -> None:
+    entry = booked(fact(FactKind.RECLASSIFIED, amount))
+    assert (money(entry), points(entry)) == (expected, {})
 
 
 # Goods: one entry for the points, one for the goods.
@@ -409,7 +419,7 @@ def test_the_entry_of_a_point_fact_says_whom_and_what_it_is_about(kind: FactKind
     assert (entry.id, entry.kind, entry.member_id, entry.store) == (900, kind, 42, "S1")
     assert (entry.business_on, entry.accounting_on) == (BUSINESS_ON, ACCOUNTING_ON)
     assert (entry.source, entry.order_id, entry.program_version) == ("erp", "SO-7", 7)
-    assert entry.policy == Policy.COST
+    assert (entry.policy, Policy.COST.value) == (Policy.COST, 1)
 
 
 def test_the_entry_of_a_stock_move_is_nobodys() -> None:

@@ -345,7 +345,7 @@ def test_points_of_a_lot_that_expired_meanwhile_get_days_of_grace(
     grace = mine.lots[21]
     assert (grace.points, grace.remaining, grace.expires_on) == (50, 50, usable_until)
     assert (grace.unit_cost_nano, grace.program_version, grace.store) == (U, 1, "S1")
-    assert (grace.available_at, grace.is_new) == (500, True)
+    assert (grace.available_at, grace.is_new, grace.base_points) == (500, True, 0)
     assert parts[1].change == Change(50, 0, 40)
     assert hold.used == {1: 50}
 
@@ -393,6 +393,15 @@ def test_a_return_smaller_than_the_debt_brings_nothing_into_a_lot() -> None:
     [part] = back(mine, hold, 50)
     assert (part.points, part.change) == (50, Change(0, -50, 0, ()))
     assert (mine.points, mine.debt, hold.used) == (0, 30, {1: 50})
+
+
+def test_what_cures_a_debt_was_taken_from_the_newest_lots() -> None:
+    mine = wallet(lot(1, 50, JAN), lot(2, 50, JUN))
+    hold = captured(mine, 100)
+    mine.take(11, 70, (), TODAY)
+    [part] = back(mine, hold, 80)  # 50 and 20 cure the debt, 10 come back
+    assert part.change == Change(10, -70, 8, (LotUse(20, 1, -10, -8),))
+    assert hold.used == {1: 20}
 
 
 def test_points_that_were_owed_are_owed_no_longer() -> None:

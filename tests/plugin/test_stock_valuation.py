@@ -160,6 +160,11 @@ def test_the_cost_of_the_product_is_that_of_the_day_of_the_receipt() -> None:
     assert [line.booked.value_minor for line in lines] == [400, 500]
 
 
+def test_a_receipt_of_no_pieces_brings_no_value() -> None:
+    assert value(received(1, 0, 100)) == [NOT_BOOKED]
+    assert after(received(1, 3, 900), received(2, 0, 100)) == (3, 900)
+
+
 # Counts.
 
 
@@ -187,6 +192,11 @@ def test_a_count_that_finds_more_puts_the_difference_in_at_the_average() -> None
     assert lines[-1].after == Pile(6, 6, 1500)
 
 
+def test_one_piece_more_is_worth_the_same_as_any_number_of_one() -> None:
+    # 3 worth 10.00, 2 left: one piece found on top of the last one is worth 3.33.
+    assert value(received(1, 3, 1000), shipped(2, 2), counted(3, 2))[-1] == Booked(1, 333)
+
+
 def test_a_count_after_everything_left_finds_pieces_at_the_last_price() -> None:
     assert value(received(1, 2, 500), shipped(2, 2), counted(3, 2))[-1] == Booked(2, 500)
 
@@ -195,6 +205,12 @@ def test_the_first_count_is_worth_what_the_product_costs() -> None:
     line = counted(1, 40)
     assert value(line, cost=420) == [Booked(40, 16_800)]
     assert line.is_unpriced
+
+
+def test_a_count_of_nothing_where_nothing_was_does_not_ask_what_the_product_costs() -> None:
+    line = counted(1, 0)
+    assert value(line, cost=420) == [NOT_BOOKED]
+    assert not line.is_unpriced
 
 
 def test_a_count_at_a_known_price_does_not_ask_what_the_product_costs() -> None:
@@ -403,6 +419,10 @@ def test_a_product_whose_cost_becomes_known_is_valued_again() -> None:
     assert [difference for _, difference in changed] == [Booked(0, 4200), Booked(0, -1680)]
 
 
+def test_stored_numbers_stay_what_they_are() -> None:
+    assert (RECEIVED, RETURNED, SHIPPED, COUNTED) == (1, 2, 3, 4)
+
+
 def test_every_kind_of_document_has_a_kind_of_fact() -> None:
     assert {kind: FACT_KINDS[kind] for kind in StockKind} == {
         RECEIVED: FactKind.STOCK_RECEIVED,
@@ -495,7 +515,7 @@ def documents(draw: st.DrawFn) -> StockLine:
     kind = draw(st.sampled_from(StockKind))
     is_void = draw(st.integers(0, 5)) == 0
     is_of_redemption = kind in (SHIPPED, RETURNED)
-    pieces = draw(st.integers(1 if kind is RECEIVED else 0, 7))
+    pieces = draw(st.integers(0, 7))
     return StockLine(
         Place(draw(st.integers(0, 6)), kind, "erp", draw(st.sampled_from("ABC"))),
         0 if is_void else pieces,

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from accounting.policy import Policy
 from plugin.errors import Corrupt
 from plugin.program.versions import Program
 from plugin.store.books import Book, list_books, load_programs
@@ -22,6 +23,7 @@ class BookContext:
     time_zone: tzinfo
     programs: tuple[Program, ...]
     closed_months: frozenset[date]
+    policy: Policy
 
     @property
     def by_version(self) -> dict[int, Program]:
@@ -63,7 +65,8 @@ def _read(connection: Connection, book_id: int, closed: frozenset[date]) -> Book
             "BOOK_MISSING", f"events refer to book number {book_id}, which does not exist"
         )
     programs = tuple(load_programs(connection, book_id))
-    return BookContext(found[0], ZoneInfo(found[0].time_zone), programs, closed)
+    policy = Policy[found[0].policy.upper()]
+    return BookContext(found[0], ZoneInfo(found[0].time_zone), programs, closed, policy)
 
 
 def first_moment_after(context: BookContext, day: date) -> int:

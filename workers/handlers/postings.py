@@ -95,7 +95,7 @@ def write_moves(
         order_id = f"R{move.redemption_id}" if move.redemption_id else ""
         version = programs.get(move.redemption_id, 0)
         dates = _dates(move.business_at, context)
-        entries.append(stock_entry(move, order_id, version, *dates))
+        entries.append(stock_entry(move, order_id, version, *dates, context.policy))
     insert_entries(connection, context.book.id, entries)
 
 
@@ -111,6 +111,7 @@ def write_coupon_facts(
             fact,
             f"R{redemption_id}" if redemption_id is not None else "",
             *_dates(fact.business_at, context),
+            context.policy,
         )
         for fact, redemption_id in facts
     ]
@@ -119,7 +120,7 @@ def write_coupon_facts(
 
 def _entry(posting: Posting, context: BookContext) -> Entry:
     fact = posting.fact
-    return entry_for(fact, *_dates(fact.business_at, context), posting.settles)
+    return entry_for(fact, *_dates(fact.business_at, context), posting.settles, context.policy)
 
 
 def _dates(business_at: int, context: BookContext) -> tuple[date, date]:

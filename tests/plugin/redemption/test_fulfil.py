@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from plugin.decide import Posting
 from plugin.events import MICRO, DocumentStatus, Order, OrderLine, OrderStatus, Return, ReturnLine
 from plugin.facts import Against, FactKind, PointFact, Settles
+from plugin.money import carrying_minor
 from plugin.points.holds import Hold, set_aside
 from plugin.points.lots import Lot, Wallet
 from plugin.program.versions import Program, compile_program, parse_program
@@ -27,7 +28,7 @@ from plugin.redemption.fulfil import (
     hold_what_is_open,
     settle,
 )
-from plugin.redemption.life import PAYS_ORDERS, Kind, Redemption, Status, StepKind
+from plugin.redemption.life import PAYS_ORDERS, Kind, Redemption, Status, Step, StepKind
 from plugin.redemption.spending import (
     Fulfilled,
     Spend,
@@ -121,12 +122,24 @@ class Counter:
     mine: Wallet
     one: Redemption
     postings: list[Posting] = field(default_factory=list)
-    steps: list[Any] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    elsewhere: int = 0
+    elsewhere_minor: int = 0
 
     def __post_init__(self) -> None:
         numbers = count(1000)
         self.how = Circumstances(self.program, lambda: next(numbers), "ben", "as asked")
         set_aside(self.mine, self.one.hold, self.one.points, START, TODAY)
+
+    def meanwhile(self, points: int) -> None:
+        """The member earns points elsewhere, or elsewhere loses some."""
+        number = self.how.next_id()
+        if points > 0:
+            change = self.mine.give(lot(number, points))
+        else:
+            change = self.mine.take(number, -points, (), TODAY)
+        self.elsewhere += points
+        self.elsewhere_minor += change.amount_minor
 
     def documents(self, *lines: StockLine) -> list[PointFact]:
         """Shipments and returns of goods, all that are known."""
@@ -210,6 +223,27 @@ def test_documents_that_come_together_give_back_before_they_take(shop: Any) -> N
         ("REDEEMED", "shipment:D2", -67),
     ]
     assert (desk.mine.points, desk.mine.debt, desk.one.hold.slices) == (50, 0, {})
+
+
+def test_all_that_was_taken_comes_back_before_another_shipment_takes_it(shop: Any) -> None:
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption())
+    desk.documents(shipment("D1", 3))
+    facts = desk.documents(shipment("D1", 0, is_void=True), shipment("D2", 3, 2))
+    assert moved(facts) == [("REDEMPTION_REVERSED", 100, 80), ("REDEEMED", -100, -80)]
+    assert (desk.mine.points, desk.mine.debt, desk.one.hold) == (0, 0, Hold({}, {1: 100}))
+
+
+def test_what_is_owed_counts_as_taken_when_it_comes_back(shop: Any) -> None:
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption())
+    desk.give_up()
+    desk.mine.take(1, 100, (), TODAY)
+    desk.documents(shipment("D1", 2, 3))  # 66 are owed
+    facts = desk.documents(shipment("D1", 1, 3), shipment("D2", 2, 4))
+    assert [(fact.kind.name, fact.debt_points) for fact in facts] == [
+        ("REDEMPTION_REVERSED", -33),
+        ("REDEEMED", 67),
+    ]
+    assert (desk.mine.debt, desk.one.hold.debt) == (100, 100)
 
 
 def test_a_return_that_comes_with_its_shipment_finds_points_to_give_back(shop: Any) -> None:
@@ -299,6 +333,27 @@ def test_a_shipment_undone_after_the_redemption_was_given_up_holds_nothing(shop:
     assert desk.one.status is Status.CANCELLED
 
 
+def test_a_shipment_undone_too_late_for_its_lot_gives_days_of_grace(shop: Any) -> None:
+    # Nothing is held for a redemption that was given up, so its points come back as those of a return do.
+    desk = Counter(shop(), wallet(lot(1, 100, OCTOBER)), redemption())
+    desk.give_up()
+    desk.documents(shipment("D1", 3, 3))
+    [fact] = desk.documents(shipment("D1", 0, 34, is_void=True))
+    assert desk.mine.lots[fact.id].expires_on == date(2025, 12, 12)  # 12 November and 30 days
+
+
+def test_goods_that_came_back_while_others_are_still_to_leave_free_nothing_of_those(
+    shop: Any,
+) -> None:
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption())
+    lines = [shipment("D1", 1), came_back("R1", 1, 2)]
+    desk.documents(*lines)
+    assert (desk.one.status, desk.one.reserved) == (Status.ORDERED, 2)
+    assert (desk.one.hold, desk.mine.lots[1].free) == (Hold({1: 67}, {}), 33)
+    assert moved(desk.documents(*lines, shipment("D2", 2, 6))) == [("REDEEMED", -66, -53)]
+    assert (desk.mine.points, desk.mine.debt, desk.one.hold.slices) == (34, 0, {})
+
+
 def test_what_is_given_up_after_a_part_has_left_frees_the_rest(shop: Any) -> None:
     desk = Counter(shop(), wallet(lot(1, 100)), redemption())
     desk.documents(shipment("D1", 1))
@@ -376,6 +431,16 @@ def test_points_that_are_freed_pay_a_debt_first(shop: Any) -> None:
     assert (desk.mine.points, desk.mine.debt) == (70, 0)
     assert desk.settles == [Settles()]
     assert [(use.lot_id, use.points) for use in desk.postings[0].uses] == [(1, 30)]
+
+
+def test_a_debt_is_settled_when_the_last_document_of_the_batch_happened(shop: Any) -> None:
+    # 60 of 100 pay; a tenth comes back three days later and cures 6 of 30; of the 40 that are freed, 24 settle the rest.
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption(**CHECKOUT))
+    desk.mine.take(1, 30, (), TODAY)
+    facts = desk.paid(order(points_paid=6000), refund("R1", 2000, 3))
+    settled = [fact for fact in facts if fact.kind is FactKind.DEBT_SETTLED]
+    assert [(fact.debt_points, fact.business_at) for fact in settled] == [(-24, START + 3 * DAY)]
+    assert (desk.mine.points, desk.mine.debt) == (16, 0)
 
 
 def test_points_that_expired_while_they_were_held_pay_no_debt(shop: Any) -> None:
@@ -488,6 +553,12 @@ def test_an_order_that_is_returned_gives_everything_back(shop: Any) -> None:
     assert (desk.one.status, desk.mine.points, desk.one.hold) == (Status.RETURNED, 100, Hold())
 
 
+def test_an_order_of_which_one_point_is_kept_has_not_come_back(shop: Any) -> None:
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption(**CHECKOUT))
+    desk.paid(order(), refund("R1", 19_800))
+    assert (desk.one.taken.points, desk.one.status) == (1, Status.SHIPPED)
+
+
 def test_a_cancelled_order_gives_everything_back_and_it_is_held_again(shop: Any) -> None:
     desk = Counter(shop(), wallet(lot(1, 100)), redemption(**CHECKOUT))
     desk.paid(order())
@@ -539,6 +610,75 @@ def test_the_face_comes_back_once_when_points_come_back_in_parts(shop: Any) -> N
     assert sum(step.face_minor for step in desk.steps) == 0
 
 
+# Cents.
+
+
+HALF = 500_000_000  # half a cent a point: 0, 1, 2 and 3 points carry 0.00, 0.01, 0.01 and 0.02
+
+
+def wallet_of_halves(used_before: int) -> Wallet:
+    mine = wallet(Lot(1, 42, 3, 3, 0, HALF, 0, NEXT_YEAR, 1, "S1"))
+    if used_before:
+        mine.take(1, used_before, (), TODAY)
+    return mine
+
+
+@pytest.mark.parametrize(
+    ("used_before", "leaves_at", "reclassified"),
+    [(0, 1, []), (1, 0, [1]), (2, 1, [])],  # what the lot carries less, and the rest
+)
+def test_what_an_order_costs_does_not_depend_on_what_its_lot_was_used_for_before(
+    shop: Any, used_before: int, leaves_at: int, reclassified: list[int]
+) -> None:
+    # One point is half a cent, 0.01 rounded on its own.
+    desk = Counter(
+        shop(), wallet_of_halves(used_before), redemption(Kind.CHECKOUT, 1, face_minor=1)
+    )
+    spent, *others = desk.paid(order())
+    assert (spent.kind, spent.amount_minor) == (FactKind.REDEEMED, -1)
+    assert [fact.amount_minor for fact in others] == reclassified
+    assert spent.amount_minor + sum(reclassified) == -leaves_at
+    back, *others = desk.paid(order(), refund("R1", 20_000))
+    assert (back.kind, back.amount_minor) == (FactKind.REDEMPTION_RETURNED, 1)
+    assert [fact.amount_minor for fact in others] == [-minor for minor in reclassified]
+
+
+def test_a_reclassification_moves_no_points_and_settles_nothing(shop: Any) -> None:
+    desk = Counter(shop(), wallet_of_halves(1), redemption(Kind.CHECKOUT, 1, face_minor=1))
+    _, fact = desk.paid(order())
+    assert fact == PointFact(
+        *(1001, FactKind.RECLASSIFIED, 42, 0, 0, 0, 1, START),
+        *("erp", "R100001", "order:SO-7", "S1", 7, "gold", ()),
+    )
+    assert (desk.settles[1], desk.postings[1].uses) == (Settles(), ())
+    assert [step.id for step in desk.steps] == [1000]
+
+
+def test_points_that_cure_a_debt_cost_less_all_the_same(shop: Any) -> None:
+    # 100 points paid an order; it is returned when the member owes 100 for another: nothing goes back to a lot.
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption(**CHECKOUT))
+    desk.paid(order())
+    desk.mine.take(1, 100, (), TODAY)
+    facts = desk.paid(order(), refund("R1", 20_000))
+    assert moved(facts) == [("REDEMPTION_RETURNED", 100, 80), ("RECLASSIFIED", 0, -80)]
+    assert (facts[0].lot_points, facts[0].debt_points) == (0, -100)
+
+
+@pytest.mark.parametrize(("presentation", "kinds"), [("gross", 1), ("net", 2)])
+def test_goods_are_reclassified_only_where_points_are_not_set_against_their_own_expense(
+    shop: Any, presentation: str, kinds: int
+) -> None:
+    program = shop(f'[redemption]\npresentation = "{presentation}"')
+    desk = Counter(program, wallet_of_halves(1), redemption(points=1, quantity=1))
+    assert len(desk.documents(shipment("D1", 1))) == kinds
+
+
+def test_a_coupon_is_not_reclassified(shop: Any) -> None:
+    desk = Counter(shop(), wallet_of_halves(1), redemption(Kind.COUPON, 1))
+    assert moved(desk.at_once()) == [("REDEEMED", -1, 0)]
+    assert coupon_carried(desk.postings) == 0
+
+
 # Always.
 
 
@@ -552,9 +692,21 @@ def check(desk: Counter, points: int) -> None:
         assert lot_.held == one.hold.slices.get(lot_.id, 0)
         assert 0 <= lot_.held <= lot_.remaining <= lot_.points
     assert mine.points == sum(lot_.remaining for lot_ in mine.lots.values())
-    assert mine.points - mine.debt == points + sum(fact.points for fact in facts)
+    given_points = points + desk.elsewhere
+    assert mine.points - mine.debt == given_points + sum(fact.points for fact in facts)
     amount = sum(lot_.cost_minor for lot_ in mine.lots.values())
-    assert amount == points * 8 // 10 + sum(fact.amount_minor for fact in facts)
+    given_minor = points * 8 // 10 + desk.elsewhere_minor
+    assert amount == given_minor + sum(fact.amount_minor for fact in facts)
+    if one.kind in PAYS_ORDERS:
+        own = [
+            fact
+            for fact in facts
+            if fact.kind not in (FactKind.RECLASSIFIED, FactKind.DEBT_SETTLED)
+        ]
+        carried = [
+            carrying_minor(used, mine.lots[n].unit_cost_nano) for n, used in one.hold.used.items()
+        ]
+        assert -sum(fact.amount_minor for fact in own) == sum(carried)
     taken = -sum(fact.points for fact in facts)
     assert one.taken.points == taken == sum(one.hold.used.values()) + one.hold.debt
     assert one.taken.face_minor == sum(settles.face_minor for settles in desk.settles)
@@ -568,6 +720,7 @@ def make_line(number: int, kind: StockKind, day: int, pieces: int) -> StockLine:
     return StockLine(Place(START + day * DAY, kind, "erp", f"{number}"), pieces, is_void=not pieces)
 
 
+elsewhere = st.just(0) | st.integers(-200, 200)
 lines_of_goods = st.lists(
     st.builds(
         make_line,
@@ -582,14 +735,16 @@ lines_of_goods = st.lists(
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(lines_of_goods, min_size=1, max_size=5), st.integers(0, 5))
+@given(st.lists(st.tuples(lines_of_goods, elsewhere), min_size=1, max_size=5), st.integers(0, 5))
 def test_whatever_documents_say_points_taken_are_those_of_the_goods_kept(
-    shop: Any, versions: list[list[StockLine]], given_up_after: int
+    shop: Any, versions: list[tuple[list[StockLine], int]], given_up_after: int
 ) -> None:
     desk = Counter(shop(), wallet(lot(1, 60, OCTOBER), lot(2, 100)), redemption())
-    for index, lines in enumerate(versions):
+    for index, (lines, points) in enumerate(versions):
         if index == given_up_after:
             desk.give_up()
+        if points:
+            desk.meanwhile(points)
         desk.documents(*lines)
         steps, _ = goods_steps(lines, 3, 100)
         assert desk.one.taken.points == sum(step.taken.points for step in steps)
@@ -610,13 +765,15 @@ refunds = st.lists(
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.tuples(orders, refunds), min_size=1, max_size=6))
+@given(st.lists(st.tuples(orders, refunds, elsewhere), min_size=1, max_size=6))
 def test_whatever_becomes_of_an_order_points_taken_are_those_that_paid_it(
-    shop: Any, versions: list[tuple[Order, list[Return]]]
+    shop: Any, versions: list[tuple[Order, list[Return], int]]
 ) -> None:
     desk = Counter(shop(), wallet(lot(1, 60, OCTOBER), lot(2, 100)), redemption(**CHECKOUT))
     assert desk.one.kind in PAYS_ORDERS
-    for by, returns in versions:
+    for by, returns, points in versions:
+        if points:
+            desk.meanwhile(points)
         desk.paid(by, *returns)
         pays = order_pays(by, Taken(100, 10_000), "CNY")
         steps = order_steps("erp", by, returns, pays)

@@ -86,6 +86,8 @@ def test_the_worked_numbers_in_docstrings_are_right() -> None:
         ({"erp_order_id": ERP, "shipped": 1}, Status.ORDERED),
         ({"erp_order_id": ERP, "shipped": 3}, Status.SHIPPED),
         ({"shipped": 4}, Status.SHIPPED),  # one too many
+        # What left is back, the rest is still to leave.
+        ({"shipped": 1, "returned": 1}, Status.ORDERED),
         ({"shipped": 3, "returned": 1}, Status.SHIPPED),
         ({"shipped": 3, "returned": 3}, Status.RETURNED),
         ({"shipped": 3, "returned": 4}, Status.RETURNED),
@@ -140,6 +142,7 @@ def test_the_status_along_every_path_of_its_life(path: list[tuple[dict[str, Any]
         ({}, True),
         ({"erp_order_id": ERP}, True),
         ({"shipped": 1}, True),
+        ({"shipped": 1, "returned": 1}, True),
         ({"shipped": 3}, False),
         ({"shipped": 3, "returned": 3}, False),
         ({"given_up": Status.CANCELLED}, False),
@@ -165,6 +168,7 @@ def test_a_redemption_is_open_while_something_may_still_be_captured(
         ({"shipped": 3}, 0),
         ({"shipped": 5}, 0),
         ({"shipped": 2, "returned": 1}, 34),  # what came back is the member's
+        ({"shipped": 1, "returned": 1}, 67),
         ({"given_up": Status.CANCELLED}, 0),
         ({"given_up": Status.LAPSED, "shipped": 1}, 0),
     ],
@@ -286,10 +290,15 @@ def test_stored_numbers_stay_what_they_are() -> None:
         *(("REQUESTED", 1), ("HELD", 2), ("ORDERED", 3), ("SHIPPED", 4), ("RETURNED", 5)),
         *(("REJECTED", 6), ("CANCELLED", 7), ("LAPSED", 8)),
     ]
-    assert [one.name for one in Kind] == [
-        *("GOODS", "COUPON", "OFFSET", "LOTTERY", "DONATION", "PRIVILEGE", "CHECKOUT")
-    ]
-    assert (StepKind.REQUESTED, StepKind.LAPSED, StepKind.HELD_AGAIN) == (1, 10, 18)
+    kinds = ("GOODS", "COUPON", "OFFSET", "LOTTERY", "DONATION", "PRIVILEGE", "CHECKOUT")
+    assert [Kind[name] for name in kinds] == list(range(1, 8))
+    steps = (
+        *("REQUESTED", "APPROVAL_ASKED", "ESCALATED", "APPROVED", "REJECTED", "ORDERED"),
+        *("SHIPPED", "RETURNED", "CANCELLED", "LAPSED", "CAPTURED", "REVERSED"),
+        *("CANCEL_ASKED", "CANCEL_CONFIRMED", "CODE_ISSUED", "TICKET_ISSUED"),
+        *("DEBT_SETTLED", "HELD_AGAIN"),
+    )
+    assert [StepKind[name] for name in steps] == list(range(1, 19))
 
 
 # Approval.
@@ -410,7 +419,10 @@ def test_what_nobody_has_to_approve_is_not_decided_on() -> None:
 
 @pytest.mark.parametrize(
     "recorded",
-    [{"needs_approval": True}, {}, {"erp_order_id": ERP}, {"erp_order_id": ERP, "shipped": 1}],
+    [
+        *({"needs_approval": True}, {}, {"erp_order_id": ERP}),
+        *({"erp_order_id": ERP, "shipped": 1}, {"shipped": 1, "returned": 1}),
+    ],
 )
 def test_what_is_open_can_be_cancelled(recorded: dict[str, Any]) -> None:
     check_can_cancel(redemption(**recorded))

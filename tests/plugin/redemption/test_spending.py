@@ -329,6 +329,11 @@ def test_any_return_of_an_order_for_nothing_gives_everything_back() -> None:
     assert taken(steps)[1] == (-100, -10_000)
 
 
+def test_a_return_of_nothing_gives_nothing_back() -> None:
+    steps = order_steps("erp", paid_order(1), [refund("R1", 0)], Taken(100, 10_000))
+    assert taken(steps)[1] == (0, 0)
+
+
 def test_the_currency_of_the_order_does_not_change_shares() -> None:
     order = replace(paid_order(20_000, rate_to_book="0.0061"), currency_code="JPY")
     steps = order_steps("erp", order, [refund("R1", 15_000)], Taken(100, 10_000))
@@ -453,6 +458,19 @@ def test_money_alone_that_changes_is_posted_too() -> None:
     assert (more.kind, more.taken) == (FactKind.REDEEMED, Taken(0, 30))
     [less] = spends(order_steps("erp", order, [], Taken(9, 820)), posted, START)
     assert (less.kind, less.taken) == (FactKind.REDEMPTION_REVERSED, Taken(0, -30))
+
+
+def test_one_point_or_one_minor_unit_is_as_good_as_many() -> None:
+    keys = ("erp/SO-7/order", "erp/SO-7/return:R1")
+    steps = [
+        SpendStep(keys[0], "order:SO-7", Taken(1, 0), START),
+        SpendStep(keys[1], "return:R1", Taken(0, 1), START),
+    ]
+    found = spends(steps, {}, START)
+    assert [(one.key, one.kind) for one in found] == [
+        (keys[1], FactKind.REDEMPTION_RETURN_REVERSED),
+        (keys[0], FactKind.REDEEMED),
+    ]
 
 
 def test_what_is_given_back_comes_before_what_is_taken() -> None:

@@ -54,6 +54,7 @@ PROGRAM = """
 code = "{code}"
 currency = "CNY"
 time_zone = "Asia/Shanghai"
+policy = "{policy}"
 [program]
 code = "points"
 effective_from = 2025-01-01T00:00:00Z
@@ -61,7 +62,7 @@ effective_from = 2025-01-01T00:00:00Z
 trigger = "{trigger}"
 {accrual}
 [points]
-unit_cost = "0.008"
+{points}
 [expiry]
 {expiry}
 [[tiers]]
@@ -70,7 +71,7 @@ code = "basic"
 code = "gold"
 [[rules]]
 id = "base"
-effect = {{ kind = "per_amount", points = 1, per = "1.00" }}
+effect = {{ kind = "per_amount", points = 1, per = "{per}" }}
 [[rules]]
 id = "gold"
 effect = {{ kind = "multiplier", factor = "2" }}
@@ -97,11 +98,21 @@ class Shop:
         expiry: str = "",
         code: str = "shop",
         rewards: str = "",
+        policy: str = "cost",
+        points: str = 'unit_cost = "0.008"',
+        per: str = "1.00",
     ) -> None:
         self.engine = engine
         self.books = Books()
         content = PROGRAM.format(
-            trigger=trigger, accrual=accrual, expiry=expiry, code=code, rewards=rewards
+            trigger=trigger,
+            accrual=accrual,
+            expiry=expiry,
+            code=code,
+            rewards=rewards,
+            policy=policy,
+            points=points,
+            per=per,
         )
         with engine.begin() as connection:
             self.book = apply_program(connection, content, "test").book

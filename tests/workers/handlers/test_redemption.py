@@ -221,3 +221,55 @@ def test_a_coupon_is_carried_until_it_is_used(shop: Any) -> None:
     shop.decide(cancel, one.public_id, "ann", "")
     assert "COUPONS" not in shop.balances()
     assert shop.points() == (10_000, 0)
+
+
+IFRS_POINTS = 'unit_cost = "0.008"\nvalue = "1.00"\nexpected_redemption = "0.95"'
+DEFERRAL = """
+[[rewards]]
+code = "mug"
+kind = "goods"
+points = 5000
+sku = "MUG"
+warehouse = "W1"
+[offset]
+face_value = "1.00"
+"""
+
+
+def test_points_of_a_sale_are_deferred_revenue_until_they_are_redeemed(
+    open_shop: Callable[..., Any],
+) -> None:
+    """IFRS 15.IE267: 100,000.00 for goods and 10,000 points worth 1.00 each, 95 % expected: 8,675.80 belong to the points."""
+    shop = open_shop(rewards=DEFERRAL, policy="deferral", points=IFRS_POINTS, per="10.00")
+    shop.say(shop.member(), shop.received(), shop.order(amount=10_000_000))
+    assert shop.balances() == {
+        "SALES_DEFERRED": 867_580,
+        "POINTS": -867_580,
+        "UNITS": -10_000,
+        "ISSUED": 10_000,
+        "INVENTORY": 42_000,
+        "STOCK_RECEIVED": -42_000,
+    }
+    one = shop.redeem("mug")
+    shop.say(shop.shipped(one.public_id))
+    assert shop.balances()["INCOME_REDEEMED"] == -433_790
+    assert shop.balances()["MARKETING_REDEMPTION"] == 4_200
+    hold = shop.hold(1_000)
+    shop.say(shop.order("SO-2", 500_000, points_paid_minor=100_000, hold_id=hold.public_id))
+    assert shop.balances()["INCOME_REDEEMED"] == -433_790 - 86_758
+    assert shop.balances()["OFFSET"] == -100_000
+    shop.say(shop.back("R-1", 10_000_000))
+    shop.say(shop.came_back(one.public_id))
+    assert shop.balances()["INVENTORY"] == 42_000
+
+
+def test_an_order_that_ships_in_parts_defers_what_it_would_have_deferred_whole(
+    open_shop: Callable[..., Any],
+) -> None:
+    parts = open_shop(
+        policy="deferral", points=IFRS_POINTS, per="10.00", trigger="shipped", code="parts"
+    )
+    parts.say(parts.member(), parts.order(amount=10_000_000))
+    parts.say(parts.shipment(pieces=1))
+    parts.say(parts.shipment("D-2", pieces=1))
+    assert parts.balances()["POINTS"] == -867_580
