@@ -119,11 +119,10 @@ def capture(wallet: Wallet, hold: Hold, fact_id: int, points: int, on: date) -> 
             uses.append(wallet.move(fact_id, lot, slice_points))
             left -= slice_points
     if left:
-        taken = {use.lot_id for use in uses}
-        others = [lot for lot in wallet.lots.values() if lot.id not in taken and usable(lot, on)]
+        others = [lot for lot in wallet.lots.values() if usable(lot, on)]
         more = wallet.take_from(fact_id, left, sorted(others, key=consumption_order))
         left -= sum(use.points for use in more)
-        uses += more
+        uses = _one_per_lot(uses + more)
     wallet.debt += left
     hold.debt += left
     for use in uses:
@@ -211,6 +210,19 @@ def settle_debt(wallet: Wallet, fact_id: int, on: date) -> Change | None:
         return None
     wallet.debt -= cured
     return Change(-cured, -cured, -sum(use.cost_minor for use in uses), tuple(uses))
+
+
+def _one_per_lot(uses: Iterable[LotUse]) -> list[LotUse]:
+    """Joins what was held of a lot and what was free of it: a fact takes one slice of a lot."""
+    joined: dict[int, LotUse] = {}
+    for use in uses:
+        known = joined.get(use.lot_id)
+        if known is None:
+            joined[use.lot_id] = use
+        else:
+            points, cost = known.points + use.points, known.cost_minor + use.cost_minor
+            joined[use.lot_id] = LotUse(use.fact_id, use.lot_id, points, cost)
+    return list(joined.values())
 
 
 def _open(wallet: Wallet, terms: NewLot, points: int, fact_id: int) -> GivenBack:
