@@ -16,6 +16,8 @@ from plugin.events import (
     Order,
     OrderLine,
     OrderStatus,
+    RedemptionShipment,
+    Stock,
     content_hash,
     decode,
     encode,
@@ -64,14 +66,26 @@ activity { id: "A-1" version: 1 kind: "review" happened_at { seconds: 1760000000
 STOCK = """
 event_id: "e-1"
 stock { id: "T-1" version: 1 kind: STOCK_KIND_RECEIVED counted_at { seconds: 1760000000 } sku: "K-1"
-  warehouse: "W1" quantity: "12.5" value_minor: 100 }
+  warehouse: "W1" quantity: "12" value_minor: 100 }
+"""
+COUNT = """
+event_id: "e-1"
+stock { id: "T-1" version: 1 kind: STOCK_KIND_COUNTED counted_at { seconds: 1760000000 } sku: "K-1"
+  warehouse: "W1" quantity: "0" }
 """
 REDEMPTION = """
 event_id: "e-1"
 redemption_shipment { id: "D-9" version: 1 status: DOCUMENT_STATUS_DONE shipped_at { seconds: 1760000000 }
-  redemption_id: "P-1" lines { line_id: "1" quantity: "1" } }
+  redemption_id: "R100001" lines { line_id: "1" quantity: "1" } lines { line_id: "1" quantity: "2.000000" } }
 """
-GOOD = (ORDER, SHIPMENT, RETURN, MEMBER, MERGED, PRODUCT, ACTIVITY, STOCK, REDEMPTION)
+REDEEMED_BACK = """
+event_id: "e-1"
+redemption_return { id: "RT-9" version: 1 status: DOCUMENT_STATUS_DONE returned_at { seconds: 1760000000 }
+  redemption_id: "R100001" lines { line_id: "1" quantity: "1" } is_damaged: true }
+"""
+GOOD = (
+    ORDER, SHIPMENT, RETURN, MEMBER, MERGED, PRODUCT, ACTIVITY, STOCK, COUNT, REDEMPTION, REDEEMED_BACK,
+)  # fmt: skip
 AMOUNT_TOO_LARGE = 10**15 + 1
 
 
@@ -238,13 +252,47 @@ REJECTIONS = [
     (STOCK, change("stock.warehouse", ""), "FIELD_REQUIRED", "stock.warehouse"),
     (STOCK, change("stock.quantity", ""), "FIELD_REQUIRED", "stock.quantity"),
     (STOCK, change("stock.quantity", "-1"), "NEGATIVE", "stock.quantity"),
+    (STOCK, change("stock.sku", "x" * 65), "IDENTIFIER_INVALID", "stock.sku"),
+    (STOCK, change("stock.warehouse", "a\nb"), "IDENTIFIER_INVALID", "stock.warehouse"),
+    (STOCK, change("stock.quantity", "12.5"), "QUANTITY_NOT_WHOLE", "stock.quantity"),
+    (STOCK, change("stock.quantity", "0.000001"), "QUANTITY_NOT_WHOLE", "stock.quantity"),
+    (STOCK, change("stock.quantity", "0.0000001"), "QUANTITY_TOO_PRECISE", "stock.quantity"),
+    (STOCK, change("stock.quantity", "1000000001"), "QUANTITY_OUT_OF_RANGE", "stock.quantity"),
+    (STOCK, change("stock.quantity", "0"), "VALUE_WITHOUT_PIECES", "stock.value_minor"),
     (STOCK, change("stock.value_minor", -1), "AMOUNT_OUT_OF_RANGE", "stock.value_minor"),
+    (STOCK, change("stock.value_minor", AMOUNT_TOO_LARGE), "AMOUNT_OUT_OF_RANGE", "stock.value_minor"),
+    (COUNT, change("stock.value_minor", 1), "VALUE_WITHOUT_PIECES", "stock.value_minor"),
+    (COUNT, change("stock.value_minor", -1), "AMOUNT_OUT_OF_RANGE", "stock.value_minor"),
+    (COUNT, change("stock.quantity", "-1"), "NEGATIVE", "stock.quantity"),
+    (COUNT, change("stock.quantity", "1.5"), "QUANTITY_NOT_WHOLE", "stock.quantity"),
     (REDEMPTION, change("redemption_shipment.id", ""), "FIELD_REQUIRED", "redemption_shipment.id"),
     (REDEMPTION, change("redemption_shipment.version", 0), "VERSION_INVALID", "redemption_shipment.version"),
     (REDEMPTION, change("redemption_shipment.status", 0), "STATUS_INVALID", "redemption_shipment.status"),
     (REDEMPTION, change("redemption_shipment.shipped_at", None), "FIELD_REQUIRED", "redemption_shipment.shipped_at"),
     (REDEMPTION, change("redemption_shipment.redemption_id", ""), "FIELD_REQUIRED", "redemption_shipment.redemption_id"),
+    (REDEMPTION, change("redemption_shipment.redemption_id", "é"), "IDENTIFIER_INVALID", "redemption_shipment.redemption_id"),
     (REDEMPTION, change("redemption_shipment.lines.0.line_id", ""), "FIELD_REQUIRED", "redemption_shipment.lines[0].line_id"),
+    (REDEMPTION, change("redemption_shipment.lines.0.quantity", ""), "FIELD_REQUIRED", "redemption_shipment.lines[0].quantity"),
+    (REDEMPTION, change("redemption_shipment.lines.0.quantity", "one"), "NOT_A_DECIMAL", "redemption_shipment.lines[0].quantity"),
+    (REDEMPTION, change("redemption_shipment.lines.1.quantity", "0.5"), "QUANTITY_NOT_WHOLE", "redemption_shipment.lines[1].quantity"),
+    (REDEMPTION, change("redemption_shipment.lines.1.quantity", "0"), "NEGATIVE", "redemption_shipment.lines[1].quantity"),
+    (REDEMPTION, change("redemption_shipment.lines.1.quantity", "-1"), "NEGATIVE", "redemption_shipment.lines[1].quantity"),
+    (REDEMPTION, repeat("redemption_shipment.lines", LINES_MAX + 1), "TOO_MANY", "redemption_shipment.lines"),
+    (REDEEMED_BACK, change("redemption_return.id", ""), "FIELD_REQUIRED", "redemption_return.id"),
+    (REDEEMED_BACK, change("redemption_return.version", 0), "VERSION_INVALID", "redemption_return.version"),
+    (REDEEMED_BACK, change("redemption_return.status", 0), "STATUS_INVALID", "redemption_return.status"),
+    (REDEEMED_BACK, change("redemption_return.status", 9), "STATUS_INVALID", "redemption_return.status"),
+    (REDEEMED_BACK, change("redemption_return.returned_at", None), "FIELD_REQUIRED", "redemption_return.returned_at"),
+    (REDEEMED_BACK, change("redemption_return.returned_at.seconds", -1), "INSTANT_OUT_OF_RANGE", "redemption_return.returned_at"),
+    (REDEEMED_BACK, change("redemption_return.redemption_id", ""), "FIELD_REQUIRED", "redemption_return.redemption_id"),
+    (REDEEMED_BACK, change("redemption_return.redemption_id", "x" * 129), "IDENTIFIER_INVALID", "redemption_return.redemption_id"),
+    (REDEEMED_BACK, change("redemption_return.lines", None), "FIELD_REQUIRED", "redemption_return.lines"),
+    (REDEEMED_BACK, change("redemption_return.lines.0.line_id", ""), "FIELD_REQUIRED", "redemption_return.lines[0].line_id"),
+    (REDEEMED_BACK, change("redemption_return.lines.0.quantity", ""), "FIELD_REQUIRED", "redemption_return.lines[0].quantity"),
+    (REDEEMED_BACK, change("redemption_return.lines.0.quantity", "1.5"), "QUANTITY_NOT_WHOLE", "redemption_return.lines[0].quantity"),
+    (REDEEMED_BACK, change("redemption_return.lines.0.quantity", "0"), "NEGATIVE", "redemption_return.lines[0].quantity"),
+    (REDEEMED_BACK, change("redemption_return.lines.0.quantity", "-1"), "NEGATIVE", "redemption_return.lines[0].quantity"),
+    (REDEEMED_BACK, repeat("redemption_return.lines", LINES_MAX + 1), "TOO_MANY", "redemption_return.lines"),
 ]  # fmt: skip
 
 
@@ -271,6 +319,26 @@ def test_a_rate_is_above_zero_with_at_most_ten_decimals(rate: str) -> None:
     with pytest.raises(Rejected) as refused:
         read(message)
     assert refused.value.field == "order.rate_to_book"
+
+
+def test_pieces_of_rewards_are_whole_however_they_are_written() -> None:
+    # "2.000000" is two pieces; a shipment of no lines is all of the redemption, so it stays empty.
+    event = read(parse(REDEMPTION))
+    assert isinstance(event, RedemptionShipment)
+    assert [line.quantity_micro for line in event.lines] == [1_000_000, 2_000_000]
+    whole = parse(REDEMPTION)
+    whole.redemption_shipment.ClearField("lines")
+    event = read(whole)
+    assert isinstance(event, RedemptionShipment)
+    assert event.lines == ()
+
+
+def test_a_receipt_may_come_without_a_value_and_a_value_of_0_is_no_value_of_pieces() -> None:
+    receipt, count = parse(STOCK), parse(COUNT)
+    receipt.stock.ClearField("value_minor")
+    count.stock.value_minor = 0
+    for message in (receipt, count):
+        assert isinstance(read(message), Stock)
 
 
 def test_the_rate_is_ignored_when_the_currencies_are_the_same() -> None:
