@@ -168,12 +168,14 @@ def _measured(size: Size, machine: Machine, ours: Side, theirs: Side, say: Say) 
         side.redeem(requests("warm", size.everybody, MANY_SKUS, size.warm_up))
         side.tidy()
     found: dict[str, Any] = {"one_sku": {}, "hundred_skus": {}, "textbook": {}}
-    for key, ratio, rewards in (
-        ("one_sku", "ratio", (ONE_SKU,)),
-        ("hundred_skus", "ratio_hundred_skus", MANY_SKUS),
+    for key, ratio, rewards, said in (
+        ("one_sku", "ratio", (ONE_SKU,), _("one SKU: {n:,} redemptions, {m:,} by the textbook")),
+        (
+            *("hundred_skus", "ratio_hundred_skus", MANY_SKUS),
+            _("a hundred SKUs: {n:,} redemptions, {m:,} by the textbook"),
+        ),
     ):
-        said = _("{n:,} redemptions on {m} SKU(s), {k:,} of them by the textbook")
-        say(said.format(n=size.redemptions, m=len(rewards), k=size.textbook))
+        say(said.format(n=size.redemptions, m=size.textbook))
         counts = (size.redemptions, size.textbook)
         full = [requests(key, size.everybody, rewards, count) for count in counts]
         half = [requests(f"{key}-half", size.everybody, rewards, n // 4, seed=11) for n in counts]

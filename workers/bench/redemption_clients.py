@@ -6,6 +6,7 @@ Processes, not threads: one Python process cannot send as many single calls as a
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 import time
 from collections import Counter
@@ -173,6 +174,7 @@ def shared(
 
 def work(pipe: Connection, target: str) -> None:
     """Does jobs until the other end is closed: the life of a client process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us.
     with grpc.insecure_channel(target) as channel:
         grpc.channel_ready_future(channel).result(timeout=CALL_SECONDS_MAX)
         pipe.send(True)

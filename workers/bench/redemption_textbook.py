@@ -1,8 +1,8 @@
 """The textbook design of redemption, for comparison: one call, one ORM transaction, ``SELECT … FOR UPDATE`` on what it takes from.
 
 It does what a tutorial would: look the key up, lock the member, their lots and the stock row, check, set aside, record the redemption, its
-slices, its first step and the task for the ERP, commit, answer. Same calls, same answers, same threads, same members, lots and stock, same
-database settings. It knows less: no program versions, tiers, limits, closed months, merged members.
+slices, its first step and the task for the ERP, commit, answer. Same calls and answers, same members, lots and stock, same PostgreSQL. It
+knows less: no program versions, tiers, limits, closed months, merged members.
 Run as a program: ``python -m workers.bench.redemption_textbook serve``; settings come from ``POINTBOOK_*``.
 """
 
@@ -25,6 +25,10 @@ from workers.bench.redemption_shop import ORDERS, POINTS, POINTS_PER_ORDER, RICH
 from workers.settings import load_settings
 from workers.stopping import stop_signal
 from workers.telemetry import configure_logging, spare_garbage_collector
+
+
+THREADS = 4
+"""Measured on two cores: on one SKU four threads do 167 redemptions/s and 32 do 111, on a hundred they are equal. It gets its best."""
 
 
 class Base(DeclarativeBase):
@@ -219,9 +223,9 @@ def serve() -> None:
     configure_logging("warning")
     assert settings.database_url is not None
     url = engine_url(settings.database_url.get_secret_value())
-    engine = create_engine(url, pool_size=settings.server_threads)
+    engine = create_engine(url, pool_size=THREADS)
     server = grpc.server(
-        ThreadPoolExecutor(settings.server_threads),
+        ThreadPoolExecutor(THREADS),
         interceptors=[ErrorInterceptor()],
         maximum_concurrent_rpcs=settings.calls_waiting_max,
     )

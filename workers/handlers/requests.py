@@ -61,13 +61,14 @@ def request_all(
     """
     book_id = context.book.id
     desk = open_desk(connection, context, now, coupon_key)
+    members = store_members.resolve(connection, book_id, {ask.member_key for ask in asks})
+    desk.lock_members(set(members.values()))
+    # Looked up under the locks: the same request on another server has committed by now, or waits for us.
     known = store.find_by_keys(connection, book_id, [ask.key.idempotency_key for ask in asks])
     repeated = store.read_redemptions(
         connection, book_id, [k.redemption_id for k in known.values()]
     )
     fresh = [ask for ask in asks if ask.key.idempotency_key not in known]
-    members = store_members.resolve(connection, book_id, {ask.member_key for ask in fresh})
-    desk.lock_members(set(members.values()))
     program = effective_program(context.programs, now)
     room = _room(desk, program, fresh, members) if program is not None else None
     ids = iter(store.new_ids(connection, len(fresh)) if fresh else ())
