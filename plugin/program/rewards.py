@@ -4,45 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
 from plugin.errors import Rejected
-from plugin.money import NANO, exponent, parse_amount
+from plugin.money import NANO, parse_amount
+from plugin.program.sections import (
+    DAY_US,
+    HOUR_US,
+    Amount,
+    Code,
+    Days,
+    ErpCode,
+    Moment,
+    Pieces,
+    Points,
+    Strict,
+    Text,
+    exact_nano,
+    instant_us,
+)
 
 RewardKind = Literal["goods", "coupon", "offset", "lottery", "donation", "privilege"]
 Presentation = Literal["gross", "net"]
-
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
-
-
-def _toml_moment(value: object) -> object:
-    """Refuses numbers and text, which would be read as seconds since 1970."""
-    if not isinstance(value, date):
-        raise ValueError("a date or a time is wanted, such as 2026-12-31, without quotes")
-    return value
-
-
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
-ErpCode = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
-Moment = Annotated[datetime, BeforeValidator(_toml_moment)]
-Points = Annotated[int, Field(ge=0, le=10**9)]
-Amount = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=12)]
-Pieces = Annotated[int, Field(ge=1, le=10**9)]
-Days = Annotated[int, Field(ge=1, le=3650)]
-
-
-class Strict(BaseModel):
-    """A section of a program file: unknown keys are errors, and nothing changes it once it is read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PriceSection(Strict):
@@ -60,7 +49,9 @@ class RewardSection(Strict):
     name: Text | None = None
     points: Points = 0
     amount: Amount = Decimal(0)
-    tier_prices: Annotated[dict[Code, PriceSection], Field(max_length=100)] = {}
+    tier_prices: Annotated[dict[Code, PriceSection], Field(max_length=100)] = Field(
+        default_factory=dict
+    )
     tiers: Annotated[tuple[Code, ...], Field(max_length=100)] = ()
     valid_from: Moment | None = None
     valid_until: Moment | None = None
@@ -342,39 +333,6 @@ def compile_offset(section: OffsetSection, currency_code: str) -> OffsetRules:
         share_max=Fraction(section.share_max),
         hold_us=section.hold_minutes * 60_000_000,
     )
-
-
-def exact_nano(amount: Decimal, currency_code: str, reason: str, path: str) -> int:
-    """Returns an amount for one point in billionths of a minor unit: 0.008 CNY is 800,000,000.
-
-    Raises:
-        Rejected: It is finer than that; with ``reason``, and ``path`` in message and field.
-    """
-    nano = amount * 10 ** exponent(currency_code) * NANO
-    if nano != nano.to_integral_value():
-        raise Rejected(
-            reason,
-            f"{path} {amount} has more than {9 + exponent(currency_code)} decimals",
-            field=path,
-        )
-    return int(nano)
-
-
-def instant_us(moment: datetime, time_zone: tzinfo, path: str) -> int:
-    """Returns a time of a program file in microseconds UTC; fractions of a second are dropped.
-
-    A time without a zone, and midnight of a plain date, is in ``time_zone``.
-
-    Raises:
-        Rejected: In UTC it is before the year 1 or after 9999.
-    """
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=time_zone)
-    try:
-        return int(zoned.astimezone(UTC).timestamp()) * 1_000_000
-    except OverflowError as error:
-        raise Rejected(
-            "INSTANT_OUT_OF_RANGE", f"{path}: {moment} is out of range", field=path
-        ) from error
 
 
 def _check_fields(section: RewardSection) -> None:

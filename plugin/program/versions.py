@@ -23,21 +23,18 @@ from plugin.money import NANO, Rounding, exponent, half_up, parse_amount
 from plugin.points.expiry import Expiry
 from plugin.program.conditions import compile_condition
 from plugin.program.rewards import (
-    Code,
     OffsetRules,
     OffsetSection,
     RedemptionRules,
     RedemptionSection,
     Reward,
     RewardSection,
-    Strict,
     compile_offset,
     compile_redemption,
     compile_rewards,
-    exact_nano,
-    instant_us,
 )
 from plugin.program.rules import EffectKind, Exact, Rule
+from plugin.program.sections import Code, Strict, exact_nano, instant_us
 
 Trigger = Literal["confirmed", "shipped", "completed"]
 UnknownMember = Literal["park", "enrol", "ignore"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine
 
 from plugin.errors import Rejected
 from plugin.money import AMOUNT_MINOR_MAX
-from plugin.program.rewards import Reward
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
 from plugin.redemption.coupons import coupon_code, formatted
@@ -30,6 +29,7 @@ from plugin.services.fields import (
     to_instant,
 )
 from plugin.services.paging import page_after, page_size, page_token
+from plugin.services.reward_list import can_be_had, reward_messages
 from plugin.services.wire import to_member_key
 from plugin.store import coupons as store_coupons
 from plugin.store import draws as store_draws
@@ -125,11 +125,9 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
             if program is None:
                 return pb.ListRewardsResponse()
             tier = _tier(connection, member_id, program, now)
-            shown = [
-                reward for reward in program.rewards.values() if _can_be_had(reward, tier, now)
-            ]
+            shown = [reward for reward in program.rewards.values() if can_be_had(reward, tier, now)]
             return pb.ListRewardsResponse(
-                rewards=_reward_messages(connection, book, member_id, tier, shown)
+                rewards=reward_messages(connection, book, member_id, tier, shown)
             )
 
     def QuoteOffset(
@@ -444,68 +442,11 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
         return [formatted(coupon_code(self._coupon_key, book.id, c.id)) for c in coupons]
 
 
-def _reward_messages(
-    connection: Connection, book: Book, member_id: int, tier: str, rewards: list[Reward]
-) -> list[pb.Reward]:
-    levels = {(row.sku, row.warehouse): row for row in store_stock.list_stock(connection, book.id)}
-    limited = [(member_id, r.code) for r in rewards if r.per_member_max is not None]
-    mine = store.pieces_of_members(connection, book.id, limited)
-    capped = [r.code for r in rewards if r.total_max is not None]
-    totals = store.read_totals(connection, book.id, capped)
-    lotteries = [r.code for r in rewards if r.kind == "lottery"]
-    draws = store_draws.open_draws(connection, book.id, lotteries)
-    found = []
-    for reward in rewards:
-        price = reward.price_for(tier)
-        row = levels.get((reward.sku, reward.warehouse))
-        left = _left(reward, row, mine.get((member_id, reward.code), 0), totals)
-        message = pb.Reward(
-            code=reward.code,
-            name=reward.name,
-            points=price.points,
-            amount_minor=price.amount_minor,
-            available=left,
-            kind=reward.kind,
-            sku=reward.sku,
-            warehouse=reward.warehouse,
-            face_minor=reward.face_minor,
-            draw_commitment=draws[reward.code].commitment if reward.code in draws else "",
-        )
-        if reward.valid_from is not None:
-            message.valid_from.FromMicroseconds(reward.valid_from)
-        if reward.valid_until is not None:
-            message.valid_until.FromMicroseconds(reward.valid_until)
-        found.append(message)
-    return found
-
-
 def _winners_of(row: store_draws.DrawRow, programs: list[Program]) -> int:
     """Returns how many win a draw, by the program version in force when it was opened."""
     program = effective_program(programs, row.opened_at)
     reward = None if program is None else program.rewards.get(row.reward)
     return 0 if reward is None else reward.winners
-
-
-def _left(
-    reward: Reward, row: store_stock.StockRow | None, mine: int, totals: Mapping[str, int]
-) -> int:
-    """Returns how many pieces a member can have; -1 without limit."""
-    limits = []
-    if reward.kind == "goods":
-        limits.append(0 if row is None else row.available)
-    if reward.per_member_max is not None:
-        limits.append(reward.per_member_max - mine)
-    if reward.total_max is not None:
-        limits.append(reward.total_max - totals.get(reward.code, 0))
-    return max(0, min(limits)) if limits else -1
-
-
-def _can_be_had(reward: Reward, tier: str, now: int) -> bool:
-    return (
-        (reward.valid_from is None or reward.valid_from <= now)
-        and (reward.valid_until is None or now < reward.valid_until)
-        and (not reward.tiers or tier in reward.tiers)
-    )
 
 
 def _tier(connection: Connection, member_id: int, program: Program, now: int) -> str:

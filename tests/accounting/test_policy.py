@@ -65,9 +65,9 @@ def stock(kind: FactKind, value: int) -> Entry:
     return stock_entry(move, "R100001", 7, BUSINESS_ON, ACCOUNTING_ON)
 
 
-def coupon(kind: FactKind, carried: int, face: int) -> Entry:
+def coupon(kind: FactKind, carried: int, face: int, under: Policy = Policy.COST) -> Entry:
     one = CouponFact(902, kind, 5, 42, carried, face, 0, "ann", "", "SO-7", "S1", 7)
-    return coupon_entry(one, "R100001", BUSINESS_ON, ACCOUNTING_ON)
+    return coupon_entry(one, "R100001", BUSINESS_ON, ACCOUNTING_ON, under)
 
 
 def money(*entries: Entry) -> dict[Account, int]:
@@ -410,6 +410,57 @@ def test_the_face_of_a_transfer_does_not_matter() -> None:
     assert spending_pairs(80, settles) == [Pair(POINTS, TRANSFERS, 80)]
 
 
+# The same under deferral: points of a sale are an obligation of their own.
+
+DEFERRED, REDEEMED, BREAKAGE = (
+    Account.SALES_DEFERRED,
+    Account.INCOME_REDEEMED,
+    Account.INCOME_BREAKAGE,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "settles", "expected"),
+    [
+        (FactKind.ACCRUED, 8676, PLAIN, {DEFERRED: 8676, POINTS: -8676}),
+        (FactKind.CLAWED_BACK, -868, PLAIN, {POINTS: 868, DEFERRED: -868}),
+        (FactKind.DEBT_SETTLED, -868, PLAIN, {POINTS: 868, DEFERRED: -868}),
+        (FactKind.EXPIRED, -868, PLAIN, {POINTS: 868, BREAKAGE: -868}),
+        (FactKind.REDEEMED, -868, PLAIN, {POINTS: 868, REDEEMED: -868}),
+        (FactKind.REDEEMED, -868, NET, {POINTS: 868, REDEEMED: -868}),
+        (FactKind.REDEMPTION_RETURNED, 868, PLAIN, {POINTS: -868, REDEEMED: 868}),
+        (
+            *(FactKind.REDEEMED, -868, Settles(Against.OFFSET, 1000)),
+            {POINTS: 868, REDEEMED: -868, DEFERRED: 1000, OFFSET: -1000},
+        ),
+        (
+            *(FactKind.REDEEMED, -868, Settles(Against.DONATION, 1000)),
+            {POINTS: 868, REDEEMED: -868, OF_REDEMPTION: 1000, DONATIONS: -1000},
+        ),
+        (FactKind.REDEEMED, -868, Settles(Against.COUPON, 868), {POINTS: 868, COUPONS: -868}),
+        (
+            *(FactKind.TRANSFERRED, -868, Settles(Against.TRANSFER)),
+            {POINTS: 868, TRANSFERS: -868},
+        ),
+    ],
+)
+def test_deferred_points_are_income_when_they_are_spent_or_expire(
+    kind: FactKind, amount: int, settles: Settles, expected: dict[Account, int]
+) -> None:
+    one = fact(kind, amount, 10)
+    entry = entry_for(one, BUSINESS_ON, ACCOUNTING_ON, settles, Policy.DEFERRAL)
+    assert (money(entry), entry.policy) == (expected, Policy.DEFERRAL)
+
+
+def test_a_coupon_for_deferred_points_is_income_and_takes_from_the_sale_it_pays() -> None:
+    used = coupon(FactKind.COUPON_REDEEMED, -80, 250, Policy.DEFERRAL)
+    assert money(used) == {COUPONS: 80, REDEEMED: -80, DEFERRED: 250, OFFSET: -250}
+    back = coupon(FactKind.COUPON_REVERSED, 80, -250, Policy.DEFERRAL)
+    assert money(back) == mirrored(money(used))
+    expired = coupon(FactKind.COUPON_EXPIRED, -80, 0, Policy.DEFERRAL)
+    assert money(expired) == {COUPONS: 80, BREAKAGE: -80}
+
+
 # What an entry says beside its legs.
 
 
@@ -489,6 +540,7 @@ def test_giving_back_is_the_mirror_of_taking(
     amounts | small,
     against,
     st.booleans(),
+    st.sampled_from(Policy),
 )
 def test_every_entry_of_points_balances_and_the_liability_follows_the_lots(
     kind: FactKind,
@@ -498,8 +550,10 @@ def test_every_entry_of_points_balances_and_the_liability_follows_the_lots(
     face: int,
     on: Against,
     is_net: bool,
+    under: Policy,
 ) -> None:
-    entry = booked(fact(kind, amount, lot_points, debt_points), Settles(on, face, is_net))
+    one = fact(kind, amount, lot_points, debt_points)
+    entry = entry_for(one, BUSINESS_ON, ACCOUNTING_ON, Settles(on, face, is_net), under)
     check_entry(entry)
     assert money(entry).get(POINTS, 0) == -amount
     assert points(entry).get(UNITS, 0) == -lot_points
@@ -515,11 +569,16 @@ def test_every_entry_of_stock_balances_and_the_inventory_follows_its_value(
     assert money(entry).get(INVENTORY, 0) == value
 
 
-@given(st.sampled_from([kind for kind in FactKind if kind >= 30]), amounts | small, amounts | small)
+@given(
+    st.sampled_from([kind for kind in FactKind if kind >= 30]),
+    amounts | small,
+    amounts | small,
+    st.sampled_from(Policy),
+)
 def test_every_entry_of_coupons_balances_and_what_they_are_carried_at_follows(
-    kind: FactKind, carried: int, face: int
+    kind: FactKind, carried: int, face: int, under: Policy
 ) -> None:
-    entry = coupon(kind, carried, face)
+    entry = coupon(kind, carried, face, under)
     check_entry(entry)
     assert money(entry).get(COUPONS, 0) == -carried
     assert money(entry).get(OFFSET, 0) == -face

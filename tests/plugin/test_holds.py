@@ -70,6 +70,10 @@ def remaining(of: Wallet) -> dict[int, int]:
     return {number: one.remaining for number, one in of.lots.items()}
 
 
+def free(of: Wallet, on: date) -> int:
+    return sum(one.free for one in of.lots.values() if usable(one, on))
+
+
 def held(of: Wallet) -> dict[int, int]:
     return {number: one.held for number, one in of.lots.items()}
 
@@ -255,6 +259,15 @@ def test_what_is_not_held_is_taken_from_other_lots_and_then_owed() -> None:
     assert change[:3] == (-100, 20, -80)
     assert (hold.slices, hold.used, hold.debt) == ({}, {1: 50, 2: 50}, 20)
     assert (mine.points, mine.debt) == (0, 20)
+
+
+def test_of_a_lot_that_is_held_in_part_the_rest_is_taken_before_anything_is_owed() -> None:
+    # 30 of 100 are held and 50 are taken: one slice of 50.
+    mine = wallet(lot(1, 100, JAN))
+    hold = holding(mine, 30)
+    assert capture(mine, hold, 10, 50, TODAY) == Change(-50, 0, -40, (LotUse(10, 1, 50, 40),))
+    assert (hold, mine.points, mine.debt) == (Hold({}, {1: 50}), 50, 0)
+    assert mine.lots[1].held == 0
 
 
 def test_what_was_released_before_is_taken_from_wherever_points_are() -> None:
@@ -587,7 +600,9 @@ def step(
         freed = release(mine, hold, wanted)
         assert freed == min(before, before if wanted is None else wanted) == before - hold.points
     elif what == "capture":
-        ledger.add(capture(mine, hold, number, points, day), number, -points)
+        change = capture(mine, hold, number, points, day)
+        ledger.add(change, number, -points)
+        assert not change.debt_points or not free(mine, day)
         ledger.taken[which] += points
     elif what == "give_back" and ledger.taken[which]:
         points = min(points, ledger.taken[which])
@@ -605,9 +620,7 @@ def step(
         settled = settle_debt(mine, number, day)
         if settled is not None:
             ledger.add(settled, number, 0)
-        assert mine.debt == 0 or not any(
-            one.free and usable(one, day) for one in mine.lots.values()
-        )
+        assert mine.debt == 0 or not free(mine, day)
 
 
 STEPS = ["give", "take", "expire", "set_aside", "release", "capture", "give_back", "settle"]

@@ -26,7 +26,6 @@ from workers.settings import load_settings
 from workers.stopping import stop_signal
 from workers.telemetry import configure_logging, spare_garbage_collector
 
-
 THREADS = 4
 """Measured on two cores: on one SKU four threads do 167 redemptions/s and 32 do 111, on a hundred they are equal. It gets its best."""
 

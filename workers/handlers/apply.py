@@ -22,6 +22,7 @@ from plugin.store import documents as store_documents
 from plugin.store import members as store_members
 from plugin.store import points as store_points
 from plugin.store import redemptions as store_redemptions
+from plugin.store import reward_totals
 from plugin.store import stock as store_stock
 from plugin.store.documents import Collision, DocumentKey, DocumentRow, OrderKey
 from plugin.store.inbox import InboxRow, new_job_batch
@@ -165,7 +166,7 @@ def _write_redemptions(
     goods_shipped = [r.id for r in redemptions.values() if r.sku and r.shipped]
     store_redemptions.finish_orders(connection, goods_shipped)
     store_redemptions.write_steps(connection, book_id, done.steps)
-    store_redemptions.add_to_totals(connection, book_id, done.totals)
+    reward_totals.add_to_totals(connection, book_id, done.totals)
 
 
 def _seqs_by_key(newer: Mapping[DocumentKey, Arrived]) -> dict[str, int]:

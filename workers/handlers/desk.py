@@ -34,6 +34,7 @@ from plugin.store import draws as store_draws
 from plugin.store import members as store_members
 from plugin.store import points as store_points
 from plugin.store import redemptions as store
+from plugin.store import reward_totals
 from plugin.store import stock as store_stock
 from plugin.store.coupons import Coupon
 from plugin.store.documents import Collision
@@ -104,7 +105,7 @@ class Desk:
         if any(one.member_id != before[one.id].member_id for one in found.values()):
             raise Collision("redemption")
         rewards = {one.reward for one in found.values()}
-        store.lock_known_totals(self.connection, book_id, rewards)
+        reward_totals.lock_known_totals(self.connection, book_id, rewards)
         keys = {(one.sku, one.warehouse) for one in found.values() if one.kind is Kind.GOODS}
         self.rows = store_stock.lock_stock(self.connection, book_id, keys)
         ids = {lot for one in found.values() for lot in (*one.hold.slices, *one.hold.used)}
@@ -229,7 +230,7 @@ class Desk:
         store_draws.add_tickets(connection, self.tickets)
         store.write_steps(connection, book_id, self.steps)
         store.add_tasks(connection, book_id, self.tasks)
-        store.add_to_totals(connection, book_id, self.totals)
+        reward_totals.add_to_totals(connection, book_id, self.totals)
         store_stock.write_stock(connection, book_id, self.rows.values())
 
     def _fulfil(self, one: Redemption, actor: str) -> None:

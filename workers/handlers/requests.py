@@ -29,6 +29,7 @@ from plugin.redemption.request import (
 from plugin.store import members as store_members
 from plugin.store import points as store_points
 from plugin.store import redemptions as store
+from plugin.store import reward_totals
 from plugin.store import stock as store_stock
 from plugin.store.redemptions import instant
 from workers.handlers.books import BookContext
@@ -108,7 +109,7 @@ def _room(desk: Desk, program: Program, asks: Sequence[Ask], members: Mapping[st
     connection, book_id = desk.connection, desk.context.book.id
     rewards = {a.reward: program.rewards[a.reward] for a in asks if a.reward in program.rewards}
     total = [code for code, reward in rewards.items() if reward.total_max is not None]
-    totals = store.lock_totals(connection, book_id, total)
+    totals = reward_totals.lock_totals(connection, book_id, total)
     lotteries = [code for code, reward in rewards.items() if reward.kind == "lottery"]
     if lotteries:
         desk.open_draws(lotteries)
@@ -121,7 +122,7 @@ def _room(desk: Desk, program: Program, asks: Sequence[Ask], members: Mapping[st
         and ask.reward in rewards
         and rewards[ask.reward].per_member_max is not None
     ]
-    pieces = store.pieces_of_members(connection, book_id, limited)
+    pieces = reward_totals.pieces_of_members(connection, book_id, limited)
     needs: dict[int, int] = {}
     for ask in asks:
         if ask.member_key in members:

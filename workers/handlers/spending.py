@@ -35,6 +35,7 @@ from plugin.redemption.spending import (
 )
 from plugin.store import points as store_points
 from plugin.store import redemptions as store
+from plugin.store import reward_totals
 from plugin.store import stock as store_stock
 from plugin.store.documents import Collision, DocumentKey, OrderKey
 from plugin.store.parked import Parking
@@ -186,7 +187,7 @@ def read_locked(connection: Connection, book_id: int, spendings: Spendings) -> N
 def lock_totals_of_holds(connection: Connection, book_id: int, spendings: Spendings) -> None:
     """Locks the totals of rewards that pay orders: an order that is cancelled gives its pieces back."""
     rewards = {o.reward for o in spendings.redemptions.values() if o.kind is Kind.OFFSET}
-    store.lock_known_totals(connection, book_id, rewards)
+    reward_totals.lock_known_totals(connection, book_id, rewards)
 
 
 def want(

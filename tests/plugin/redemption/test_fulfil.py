@@ -225,6 +225,14 @@ def test_documents_that_come_together_give_back_before_they_take(shop: Any) -> N
     assert (desk.mine.points, desk.mine.debt, desk.one.hold.slices) == (50, 0, {})
 
 
+def test_points_that_just_came_back_are_taken_before_anything_is_owed(shop: Any) -> None:
+    # There is one lot: 33 of it are free again and 34 are held when 67 are taken.
+    desk = Counter(shop(), wallet(lot(1, 100)), redemption())
+    desk.documents(shipment("D1", 2))
+    desk.documents(shipment("D1", 1), shipment("D2", 2, 2))
+    assert (desk.mine.points, desk.mine.debt, desk.one.hold) == (0, 0, Hold({}, {1: 100}))
+
+
 def test_all_that_was_taken_comes_back_before_another_shipment_takes_it(shop: Any) -> None:
     desk = Counter(shop(), wallet(lot(1, 100)), redemption())
     desk.documents(shipment("D1", 3))
@@ -697,6 +705,8 @@ def check(desk: Counter, points: int) -> None:
     amount = sum(lot_.cost_minor for lot_ in mine.lots.values())
     given_minor = points * 8 // 10 + desk.elsewhere_minor
     assert amount == given_minor + sum(fact.amount_minor for fact in facts)
+    free = sum(lot_.free for lot_ in mine.lots.values() if lot_.expires_on == NEXT_YEAR)
+    assert mine.debt == 0 or free == 0
     if one.kind in PAYS_ORDERS:
         own = [
             fact
