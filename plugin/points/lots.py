@@ -127,7 +127,8 @@ class Wallet:
         """Takes all that remains of one lot and is not held."""
         lot = self.lots[lot_id]
         uses = self.take_from(fact_id, lot.free, [lot])
-        return Change(-uses[0].points, 0, -uses[0].cost_minor, tuple(uses))
+        points, cost = sum(use.points for use in uses), sum(use.cost_minor for use in uses)
+        return Change(-points, 0, -cost, tuple(uses))
 
     def take_from(self, fact_id: int, points: int, lots: Iterable[Lot]) -> list[LotUse]:
         """Takes up to ``points`` free points from lots in the order given."""

@@ -15,7 +15,7 @@ from plugin.points.holds import NewLot, capture, give_back, release, settle_debt
 from plugin.points.lots import Change, Wallet
 from plugin.program.versions import Program
 from plugin.redemption.life import PAYS_ORDERS, Kind, Redemption, Step, StepKind
-from plugin.redemption.spending import Fulfilled, Spend, Taken
+from plugin.redemption.spending import SEPARATOR, Fulfilled, Spend, Taken
 
 AGAINST: Mapping[Kind, Against] = {
     Kind.OFFSET: Against.OFFSET,
@@ -254,7 +254,7 @@ def _record(
     how: Circumstances,
     done: Fulfilment,
 ) -> None:
-    source = spend.key.partition("/")[0] if "/" in spend.key else ""
+    source = spend.key.partition(SEPARATOR)[0] if SEPARATOR in spend.key else ""
     fact = PointFact(
         fact_id,
         spend.kind,
@@ -287,7 +287,7 @@ def _record(
             how.actor,
             how.reason,
             spend.cause,
-            one.shipped if spend.cause.startswith("shipment:") else one.returned,
+            one.shipped if spend.taken.points >= 0 else one.returned,
             points,
             face_minor,
         )

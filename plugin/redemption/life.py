@@ -199,7 +199,8 @@ def parse_public_id(text: str) -> int | None:
     (100001, None)
     """
     digits = text[1:]
-    if text[:1] == "R" and digits.isascii() and digits.isdigit() and 1 <= len(digits) <= 18:
+    is_number = digits.isascii() and digits.isdigit() and 1 <= len(digits) <= 18
+    if text[:1] == "R" and is_number and digits[0] != "0":
         return int(digits)
     return None
 

@@ -9,6 +9,9 @@ from plugin.program.rewards import Reward
 from plugin.program.versions import Program
 from plugin.redemption.life import KINDS, PAYS_ORDERS, Kind, Redemption, asks_approval
 
+HOLD_US_MAX = 31 * 86_400_000_000
+"""Longest life of a hold at the checkout that a call may ask for."""
+
 
 class Key(NamedTuple):
     """What makes a repeated call harmless: the caller's key, and a hash of what was asked."""
@@ -142,12 +145,17 @@ def draft_hold(
             f"points pay in multiples of {rules.multiple:,}, not {points:,}",
             "points",
         )
-    most = rules.points_max(total_minor, points) if total_minor else points
-    if points > most:
+    most_minor = int(total_minor * rules.share_max)
+    if total_minor and rules.amount_minor(points) > most_minor:
         raise Rejected(
             "POINTS_TOO_MANY",
-            f"at most {most:,} points can pay this order, not {points:,}",
+            f"points can pay at most {most_minor} of the order's {total_minor} minor units; {points:,} points are worth"
+            f" {rules.amount_minor(points)}",
             "points",
+        )
+    if expires_at is not None and expires_at > asked.now + HOLD_US_MAX:
+        raise Rejected(
+            "HOLD_TOO_LONG", "a hold at the checkout lives for 31 days at most", "expires_at"
         )
     if expires_at is not None and expires_at <= asked.now:
         raise Rejected("HOLD_IN_THE_PAST", "the hold would lapse in the past", "expires_at")

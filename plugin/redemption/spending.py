@@ -27,9 +27,22 @@ class Taken(NamedTuple):
 
 NOTHING = Taken(0, 0)
 
+SEPARATOR = "\x1f"
+"""Between the parts of a key: ids are printable, so that none of them contains it."""
+
+
+def order_prefix(source: str, order_id: str) -> str:
+    """Returns what the keys of all documents of an order begin with."""
+    return f"{source}{SEPARATOR}{order_id}{SEPARATOR}"
+
+
+def document_key(source: str, cause: str) -> str:
+    """Returns the key of a shipment or return of goods."""
+    return f"{source}{SEPARATOR}{cause}"
+
 
 class SpendStep(NamedTuple):
-    """What one document takes. ``key`` is the document within the redemption, ``cause`` how a fact names it."""
+    """What one document takes. ``key`` is the document within the redemption and ends in ``cause``, which is how a fact names it."""
 
     key: str
     cause: str
@@ -74,10 +87,10 @@ def goods_steps(
         else:
             returned += line.pieces
             name = "return"
-        kept = max(0, min(quantity, shipped) - returned)
+        kept = max(0, min(quantity, shipped - returned))
         target = points * kept // quantity
         cause = f"{name}:{line.place.document_id}"
-        key = f"{line.place.source}/{cause}"
+        key = document_key(line.place.source, cause)
         steps.append(SpendStep(key, cause, Taken(target - taken), line.place.at))
         taken = target
     return steps, Fulfilled(shipped, returned)
@@ -86,7 +99,7 @@ def goods_steps(
 def order_pays(order: Order, held: Taken, book_currency: str) -> Taken:
     """Returns the points that pay a part of an order and the money they stand for, in the book's currency.
 
-    An order that does not say how much was paid with points was paid with all that is held. Otherwise the fewest points that pay it.
+    An order that does not say how much was paid with points was paid with all that is held; otherwise with its share of them, rounded up.
 
     Worked: 10 points held, worth 10.00; the order says 8.50 was paid with points: 9 points stand for 8.50.
     """
@@ -116,8 +129,8 @@ def order_steps(
     """
     if order.status not in (OrderStatus.CONFIRMED, OrderStatus.COMPLETED):
         return []
-    name = f"{source}/{order.id}"
-    steps = [SpendStep(f"{name}/order", f"order:{order.id}", paid, order.ordered_at)]
+    prefix, cause = order_prefix(source, order.id), f"order:{order.id}"
+    steps = [SpendStep(prefix + cause, cause, paid, order.ordered_at)]
     gross = sum(line.amount_minor + line.tax_minor for line in order.lines)
     back = NOTHING
     came_back: list[Return] = []
@@ -127,7 +140,7 @@ def order_steps(
         target = Taken(int(paid.points * share), half_up(paid.face_minor * share))
         cause = f"return:{one.id}"
         given = Taken(back.points - target.points, back.face_minor - target.face_minor)
-        steps.append(SpendStep(f"{name}/{cause}", cause, given, one.returned_at))
+        steps.append(SpendStep(prefix + cause, cause, given, one.returned_at))
         back = target
     return steps
 
@@ -151,7 +164,9 @@ def spends(
     wanted = {step.key for step in target}
     for key, before in posted.items():
         if before != NOTHING and key not in wanted:
-            found.append(_spend(key, key.rpartition("/")[2], _less(NOTHING, before), corrected_at))
+            found.append(
+                _spend(key, key.rpartition(SEPARATOR)[2], _less(NOTHING, before), corrected_at)
+            )
     return sorted(found, key=lambda one: one.taken.points > 0)
 
 

@@ -111,23 +111,46 @@ UnitCost = Callable[[int], int]
 
 
 class ShippedOf(NamedTuple):
-    """What a redemption's shipments took so far, and what came back of it: pieces and their cost."""
+    """What a redemption's shipments took so far, and what came back of it, damaged or not: pieces and their cost."""
 
     pieces: int = 0
     cost_minor: int = 0
     returned: int = 0
+    returned_minor: int = 0
 
     def returning(self, pieces: int) -> int:
-        """Returns the cost at which pieces come back: their share of what the shipments cost, the last take the remainder.
+        """Returns the cost at which pieces come back: their share of what is out, so that the last take the remainder.
 
-        >>> ShippedOf(3, 1000, 0).returning(1), ShippedOf(3, 1000, 1).returning(2)
+        >>> ShippedOf(3, 1000).returning(1), ShippedOf(3, 1000, 1, 333).returning(2)
         (333, 667)
         """
+        out = self.pieces - self.returned
+        if out <= 0:
+            return 0
+        cost = self.cost_minor - self.returned_minor
+        return half_up(Fraction(cost * min(pieces, out), out))
 
-        def share(count: int) -> int:
-            return half_up(Fraction(self.cost_minor * min(count, self.pieces), self.pieces))
+    def more(self, pieces: int, cost_minor: int) -> ShippedOf:
+        """Returns what is known after another shipment."""
+        return self._replace(pieces=self.pieces + pieces, cost_minor=self.cost_minor + cost_minor)
 
-        return share(self.returned + pieces) - share(self.returned)
+    def less(self, pieces: int) -> ShippedOf:
+        """Returns what is known after pieces came back; those that had never left do not count."""
+        covered = min(pieces, max(0, self.pieces - self.returned))
+        back = self.returned_minor + self.returning(covered)
+        return self._replace(returned=self.returned + covered, returned_minor=back)
+
+
+def shipped_of(lines: Iterable[StockLine]) -> dict[int, ShippedOf]:
+    """Returns what lines that are valued already did, by redemption; they come in order of their places."""
+    found: dict[int, ShippedOf] = {}
+    for line in lines:
+        before = found.get(line.redemption_id, ShippedOf())
+        if line.place.kind is StockKind.SHIPPED:
+            found[line.redemption_id] = before.more(line.pieces, -line.booked.value_minor)
+        elif line.place.kind is StockKind.RETURNED:
+            found[line.redemption_id] = before.less(line.pieces)
+    return found
 
 
 def replay(
@@ -146,12 +169,14 @@ def replay(
     """
     changed = []
     for line in lines:
+        was_unpriced = line.is_unpriced
         booked, after = _value(before, line, unit_cost, shipped)
         difference = Booked(*(new - old for new, old in zip(booked, line.booked, strict=True)))
         if any(difference):
             changed.append((line, difference))
         if booked != line.booked or after != line.after:
             line.booked, line.after, line.is_changed = booked, after, True
+        line.is_changed |= line.is_unpriced != was_unpriced
         before = after
     return changed
 
@@ -175,14 +200,9 @@ def _value(
     if kind is StockKind.COUNTED:
         return _count(pile, line, unit_cost)
     if kind is StockKind.RETURNED:
-        before = shipped.get(line.redemption_id, ShippedOf())
-        shipped[line.redemption_id] = before._replace(returned=before.returned + line.pieces)
+        value = _return(pile, line, unit_cost, shipped)
         if line.is_damaged:
             return Booked(), pile
-        if before.pieces:
-            value = before.returning(line.pieces)
-        else:
-            value = _priced(pile, line, unit_cost).worth(line.pieces)
     elif not line.pieces:
         value = 0  # Nothing came that could be worth anything.
     elif line.value_minor is not None:
@@ -194,6 +214,15 @@ def _value(
     return Booked(line.pieces, value), _pile(
         pile, pile.on_hand + line.pieces, pile.value_minor + value
     )
+
+
+def _return(pile: Pile, line: StockLine, unit_cost: UnitCost, shipped: dict[int, ShippedOf]) -> int:
+    """Returns what pieces are worth that come back: what they cost when they left; more than had left, the pile's price."""
+    before = shipped.get(line.redemption_id, ShippedOf())
+    after = shipped[line.redemption_id] = before.less(line.pieces)
+    value = after.returned_minor - before.returned_minor
+    excess = line.pieces - (after.returned - before.returned)
+    return value + (_priced(pile, line, unit_cost).worth(excess) if excess else 0)
 
 
 def _ship(
@@ -209,9 +238,7 @@ def _ship(
         after = priced
     cost = pile.value_minor - after.value_minor + found_minor
     before = shipped.get(line.redemption_id, ShippedOf())
-    shipped[line.redemption_id] = before._replace(
-        pieces=before.pieces + line.pieces, cost_minor=before.cost_minor + cost
-    )
+    shipped[line.redemption_id] = before.more(line.pieces, cost)
     return Booked(-line.pieces, -cost, found_after - found_before, found_minor), after
 
 

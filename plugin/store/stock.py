@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from plugin.facts import StockMove
-from plugin.stock.valuation import Booked, Pile, Place, ShippedOf, StockKind, StockLine
+from plugin.stock.valuation import (
+    Booked,
+    Pile,
+    Place,
+    ShippedOf,
+    StockKind,
+    StockLine,
+    shipped_of,
+)
 from plugin.store.raw import copy_rows, cursor, instant_on_wire, literals
 
 StockKey = tuple[str, str]
@@ -203,14 +211,12 @@ def shipped_before(
     if not wanted:
         return {}
     rows = cursor(connection).execute(
-        "SELECT redemption_id, coalesce(sum(pieces) FILTER (WHERE kind = 3), 0)::bigint,"  # noqa: S608  (a constant of ours)
-        " coalesce(-sum(booked_minor) FILTER (WHERE kind = 3), 0)::bigint,"
-        " coalesce(sum(pieces) FILTER (WHERE kind = 2), 0)::bigint"
-        " FROM stock_line WHERE redemption_id = ANY(%s::bigint[]) AND book_id = %s AND sku = %s AND warehouse = %s"
-        f" AND NOT is_void AND {_PLACE} < (%s, %s, %s, %s) GROUP BY 1",
+        f"SELECT {_LINE} FROM stock_line"  # noqa: S608  (constants of ours)
+        " WHERE redemption_id = ANY(%s::bigint[]) AND book_id = %s AND sku = %s AND warehouse = %s"
+        f" AND NOT is_void AND {_PLACE} < (%s, %s, %s, %s) ORDER BY at_us, kind, source, document_id",
         (wanted, book_id, *key, place.at, int(place.kind), place.source, place.document_id),
     )
-    return {row[0]: ShippedOf(*row[1:]) for row in rows}
+    return shipped_of(map(_line, rows))
 
 
 def lines_of_redemptions(

@@ -422,7 +422,7 @@ class Shop(RuleBasedStateMachine):
         found = self.read()
         for wish in self.goods_wishes():
             shipped, returned = self.moved(wish)
-            kept = max(0, min(wish.quantity, shipped) - returned)
+            kept = max(0, min(wish.quantity, shipped - returned))
             one = found[wish.name]
             assert (one.shipped, one.returned) == (shipped, returned)
             assert one.taken.points == wish.points * kept // wish.quantity

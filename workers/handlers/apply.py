@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -18,6 +17,7 @@ from plugin.events import Kind
 from plugin.orders.entitlement import business_date
 from plugin.points.lots import Lot, Wallet
 from plugin.program.tiers import tier_at
+from plugin.redemption.spending import document_key
 from plugin.store import documents as store_documents
 from plugin.store import members as store_members
 from plugin.store import points as store_points
@@ -52,10 +52,10 @@ from workers.handlers.records import (
 )
 from workers.handlers.spending import (
     Carried,
+    Holds,
     Wanted,
     add_holds,
     carry_out_wanted,
-    hold_refusal,
     holds_of_cases,
     known_holds,
     lock_totals_of_holds,
@@ -115,7 +115,7 @@ def apply_events(
     merges, unknown = merges_to_do(connection, book_id, touched.merges, members)
     touched.parkings += unknown
     holds = known_holds(connection, book_id, candidates)
-    refusal = partial(hold_refusal, holds=holds, book_currency=context.book.currency_code)
+    refusal = Holds(holds, context.book.currency_code).refusal
     touched.parkings += choose_documents(
         connection, context, cases, candidates, by_order, newer, members, refusal
     )
@@ -173,7 +173,7 @@ def _seqs_by_key(newer: Mapping[DocumentKey, Arrived]) -> dict[str, int]:
     """Returns the event of this batch by the key of the shipment or return of a redemption that it brought."""
     names = {Kind.REDEMPTION_SHIPMENT: "shipment", Kind.REDEMPTION_RETURN: "return"}
     return {
-        f"{source}/{names[Kind(kind)]}:{document_id}": arrived.seq
+        document_key(source, f"{names[Kind(kind)]}:{document_id}"): arrived.seq
         for (source, kind, document_id), arrived in newer.items()
         if kind in names
     }

@@ -37,7 +37,7 @@ class Case:
         return max(self.caused_by.values(), default=None)
 
 
-HoldRefusal = Callable[[Order], tuple[str, str] | None]
+HoldRefusal = Callable[[str, Order], tuple[str, str] | None]
 """Tells reason and message when an order cannot be paid with the hold it carries."""
 
 Candidates = Mapping[OrderKey, list[tuple[int, Order]]]
@@ -151,7 +151,7 @@ def _choose_order(
             message = f"order {order.id}: its member is not known yet; it is applied when the member comes"
             parkings.append(Parking(seq, "MEMBER_UNKNOWN", message, order.member))
             continue
-        refused = refuses_hold(order)
+        refused = refuses_hold(case.state.source, order)
         if refused is not None:
             parkings.append(Parking(seq, *refused))
             continue

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from plugin.events import Order, OrderStatus, RedemptionReturn, RedemptionShipment
-from plugin.orders.entitlement import Documents, business_date
+from plugin.orders.entitlement import ORDER, Documents, business_date
 from plugin.points.lots import Wallet
 from plugin.program.versions import Program
 from plugin.redemption.fulfil import Circumstances, Fulfilment, carry_out, hold_what_is_open
@@ -30,6 +30,7 @@ from plugin.redemption.spending import (
     Taken,
     goods_steps,
     order_pays,
+    order_prefix,
     order_steps,
     spends,
 )
@@ -124,22 +125,44 @@ def known_holds(
     }
 
 
-def hold_refusal(
-    order: Order, holds: Mapping[str, Redemption], book_currency: str
-) -> tuple[str, str] | None:
-    """Returns reason and message when an order cannot be paid with the hold it carries."""
-    if not order.hold_id:
+@dataclass(slots=True)
+class Holds:
+    """The holds that arrived orders carry, and what orders of this batch claim of them."""
+
+    known: Mapping[str, Redemption]
+    book_currency: str
+    claimed: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def refusal(self, source: str, order: Order) -> tuple[str, str] | None:
+        """Returns reason and message when an order cannot be paid with the hold it carries; otherwise claims what it needs."""
+        if not order.hold_id:
+            return None
+        one = self.known.get(order.hold_id)
+        if one is None:
+            return "HOLD_UNKNOWN", f"order {order.id}: there is no hold {order.hold_id[:64]}"
+        if order.status not in (OrderStatus.CONFIRMED, OrderStatus.COMPLETED):
+            return None
+        mine = order_prefix(source, order.id)
+        paid = order_pays(order, Taken(one.points, one.face_minor), self.book_currency)
+        claims = self.claimed.setdefault(order.hold_id, {})
+        others = _taken_by_others(one, mine) + sum(n for key, n in claims.items() if key != mine)
+        if paid.points > one.points - others:
+            return (
+                "HOLD_TOO_SMALL",
+                f"order {order.id}: {paid.points} points pay {paid.face_minor} minor units of it; of the {one.points} points of"
+                f" hold {one.public_id} other orders took {others}",
+            )
+        claims[mine] = paid.points
         return None
-    one = holds.get(order.hold_id)
-    if one is None:
-        return "HOLD_UNKNOWN", f"order {order.id}: there is no hold {order.hold_id[:64]}"
-    if order_pays(order, Taken(one.points, one.face_minor), book_currency).points > one.points:
-        return (
-            "HOLD_TOO_SMALL",
-            f"order {order.id}: it says that {order.points_paid_minor} minor units were paid with points,"
-            f" hold {one.public_id} has {one.points} points for {one.face_minor}",
-        )
-    return None
+
+
+def _taken_by_others(one: Redemption, prefix: str) -> int:
+    """Returns what other orders took of a hold; what a call captured waits for the order that comes."""
+    return sum(
+        taken.points
+        for key, taken in one.posted.items()
+        if key != CAPTURE and not key.startswith(prefix)
+    )
 
 
 def holds_of_cases(cases: Mapping[OrderKey, Case]) -> dict[OrderKey, set[int]]:
@@ -276,27 +299,16 @@ def carry_out_wanted(
             default=need.seqs.get(need.cause),
         )
         how = Circumstances(programs[one.program_version], partial(numbering.next_id, seq))
+        is_void = need.voided_at is not None and one.given_up is None
+        if is_void:  # First: what comes back of it is not held again.
+            one.given_up = Status.CANCELLED
         done = carry_out(one, wallet, need.spends, how, need.fulfilled)
         if not need.spends and need.fulfilled is not None:
             done.steps.append(_moved_step(one, need.fulfilled, how.next_id()))
             hold_what_is_open(one, wallet, one.requested_at, how, done)
-        if need.voided_at is not None and one.given_up is None and one.is_open:
-            one.given_up = Status.CANCELLED
+        if is_void and need.voided_at is not None:
             total.totals[one.reward] = total.totals.get(one.reward, 0) - one.quantity
-            held = one.hold.points
-            done.steps.append(
-                Step(
-                    *(
-                        how.next_id(),
-                        one.id,
-                        StepKind.CANCELLED,
-                        need.voided_at,
-                        "",
-                        "order cancelled",
-                    ),
-                    *(need.cause, 0, held, 0),
-                )
-            )
+            done.steps.append(_void_step(one, need.voided_at, need.cause, how.next_id()))
             hold_what_is_open(one, wallet, need.voided_at, how, done)
         if one.kind is Kind.GOODS and one.reserved != before:
             row = rows[one.sku, one.warehouse]
@@ -310,26 +322,40 @@ def carry_out_wanted(
 def _wanted_by_order(
     context: BookContext, key: OrderKey, case: Case, documents: Documents, one: Redemption
 ) -> Wanted:
+    """Returns what an order needs of a hold.
+
+    Raises:
+        Collision: Another order took of it meanwhile and too little is left; tried again, this one is refused.
+    """
     order = documents.order
-    name = f"{key[0]}/{order.id}"
-    if (
-        CAPTURE in one.posted and order.status != OrderStatus.DRAFT
-    ):  # What a call captured was captured for the order that comes with the hold.
-        one.posted[f"{name}/order"] = one.posted.pop(CAPTURE)
+    prefix, cause = order_prefix(key[0], order.id), f"order:{order.id}"
+    if CAPTURE in one.posted and order.status != OrderStatus.DRAFT:
+        # What a call captured was captured for the order that comes with the hold.
+        one.posted[prefix + cause] = one.posted.pop(CAPTURE)
     carries = order.hold_id == one.public_id
+    others = _taken_by_others(one, prefix)
     steps = []
     if carries:
         paid = order_pays(order, Taken(one.points, one.face_minor), context.book.currency_code)
         steps = order_steps(key[0], order, documents.returns, paid)
-    posted = {k: taken for k, taken in one.posted.items() if k.startswith(f"{name}/")}
+        if steps and paid.points > one.points - others:
+            raise Collision("hold")
+    posted = {k: taken for k, taken in one.posted.items() if k.startswith(prefix)}
     corrected_at = order.ordered_at if order.changed_at is None else order.changed_at
     differences = spends(steps, posted, corrected_at)
-    is_void = carries and order.status == OrderStatus.CANCELLED
-    seqs = {f"{name}/{cause}": seq for cause, seq in case.caused_by.items()}
-    cause = f"order:{order.id}"
+    is_void = carries and order.status == OrderStatus.CANCELLED and not others
+    seqs = {prefix + name: seq for name, seq in case.caused_by.items()}
     if case.latest_seq is not None:
         seqs[cause] = case.latest_seq
+    if ORDER in case.caused_by:
+        seqs[prefix + cause] = case.caused_by[ORDER]
     return Wanted(one, differences, None, corrected_at if is_void else None, cause, seqs)
+
+
+def _void_step(one: Redemption, at: int, cause: str, step_id: int) -> Step:
+    """Records that an order's cancellation freed its hold."""
+    held = one.hold.points
+    return Step(step_id, one.id, StepKind.CANCELLED, at, "", "order cancelled", cause, 0, held, 0)
 
 
 def _moved_step(one: Redemption, fulfilled: Fulfilled, step_id: int) -> Step:
