@@ -24,6 +24,7 @@ from plugin.stock.valuation import (
     StockKind,
     StockLine,
     replay,
+    shipped_of,
 )
 
 RECEIVED, RETURNED, SHIPPED, COUNTED = (
@@ -360,8 +361,27 @@ def test_what_comes_back_in_parts_is_worth_what_the_shipments_cost(
         share = mine.returning(part)
         assert share >= 0
         back += share
-        mine = mine._replace(returned=mine.returned + part)
+        mine = mine.less(part)
     assert back == cost
+
+
+def test_a_return_between_shipments_of_other_cost_takes_no_share_of_the_later_one() -> None:
+    lines = [received(1, 1, 1000), shipped(2, 1), returned(3, 1), counted(4, 0)]
+    lines += [received(5, 1, 0), shipped(6, 1), returned(7, 1)]
+    assert [booked.value_minor for booked in value(*lines)] == [1000, -1000, 1000, -1000, 0, 0, 0]
+
+
+def test_more_than_had_left_comes_back_at_the_price_of_the_rest() -> None:
+    assert value(received(1, 3, 900), shipped(2, 1), returned(3, 2))[-1] == Booked(2, 600)
+
+
+def test_a_line_whose_value_begins_to_depend_on_the_products_cost_says_so() -> None:
+    into, out, count = received(1, 1, None), shipped(2, 1), counted(3, 2)
+    value(into, out, count, cost=10)
+    count.is_changed = count.is_unpriced = False
+    into.is_void = out.is_void = True
+    replay(EMPTY, [into, out, count], costs(10), {})
+    assert (count.is_unpriced, count.is_changed) == (True, True)
 
 
 # Documents that no longer count, and what is posted when others change.
@@ -491,18 +511,8 @@ def add(left: Booked, right: Booked) -> Booked:
 
 
 def shipped_in(lines: Iterable[StockLine]) -> dict[int, ShippedOf]:
-    """Sums what redemptions' lines did, from what was booked for them."""
-    found: dict[int, ShippedOf] = {}
-    for line in lines:
-        if line.is_void or not line.redemption_id:
-            continue
-        pieces, cost, back = found.get(line.redemption_id, ShippedOf())
-        if line.place.kind is SHIPPED:
-            pieces, cost = pieces + line.pieces, cost - line.booked.value_minor
-        else:
-            back += line.pieces
-        found[line.redemption_id] = ShippedOf(pieces, cost, back)
-    return found
+    """Returns what redemptions' lines did, from what was booked for them, as the store reads it."""
+    return shipped_of(line for line in lines if line.redemption_id and not line.is_void)
 
 
 def afresh(line: StockLine) -> StockLine:

@@ -35,6 +35,7 @@ from plugin.redemption.spending import (
     Taken,
     goods_steps,
     order_pays,
+    order_prefix,
     order_steps,
     spends,
 )
@@ -529,7 +530,7 @@ def test_an_order_takes_what_is_held_for_it(shop: Any) -> None:
     assert desk.steps[0].kind is StepKind.CAPTURED
     assert (desk.steps[0].points, desk.steps[0].face_minor) == (-100, 10_000)
     assert (desk.one.status, desk.mine.points) == (Status.SHIPPED, 50)
-    assert desk.one.posted == {"erp/SO-7/order": Taken(100, 10_000)}
+    assert desk.one.posted == {order_prefix("erp", "SO-7") + "order:SO-7": Taken(100, 10_000)}
 
 
 def test_of_ten_held_and_nine_taken_one_returns(shop: Any) -> None:

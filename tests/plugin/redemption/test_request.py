@@ -328,7 +328,10 @@ def test_points_pay_no_more_of_an_order_than_its_share(compiled: Any) -> None:
     assert hold(program, 2000, None, 4000).face_minor == 2000
     error = hold_refusal(program, 2001, None, 4000)
     assert (error.reason, error.field) == ("POINTS_TOO_MANY", "points")
-    assert error.message == "at most 2,000 points can pay this order, not 2,001"
+    assert (
+        error.message
+        == "points can pay at most 2000 of the order's 4000 minor units; 2,001 points are worth 2001"
+    )
 
 
 def test_a_share_is_rounded_down(compiled: Any) -> None:
@@ -336,14 +339,14 @@ def test_a_share_is_rounded_down(compiled: Any) -> None:
     program = compiled(OFFSET + "share_max = 0.5")
     assert hold(program, 49, None, 99).face_minor == 49
     assert hold_refusal(program, 50, None, 99).message == (
-        "at most 49 points can pay this order, not 50"
+        "points can pay at most 49 of the order's 99 minor units; 50 points are worth 50"
     )
 
 
 def test_an_order_too_small_for_the_rules_is_paid_with_no_points(compiled: Any) -> None:
     program = compiled(OFFSET + "points_min = 500")
     assert hold_refusal(program, 500, None, 499).message == (
-        "at most 0 points can pay this order, not 500"
+        "points can pay at most 499 of the order's 499 minor units; 500 points are worth 500"
     )
 
 

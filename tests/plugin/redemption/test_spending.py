@@ -28,8 +28,10 @@ from plugin.redemption.spending import (
     Spend,
     SpendStep,
     Taken,
+    document_key,
     goods_steps,
     order_pays,
+    order_prefix,
     order_steps,
     spends,
 )
@@ -94,7 +96,9 @@ def test_goods_that_have_not_left_take_nothing() -> None:
 
 def test_a_shipment_of_everything_takes_all_the_points() -> None:
     [step], done = goods_steps([shipment("D1", 3)], *MUGS)
-    assert step == SpendStep("erp/shipment:D1", "shipment:D1", Taken(100), START + DAY)
+    assert step == SpendStep(
+        document_key("erp", "shipment:D1"), "shipment:D1", Taken(100), START + DAY
+    )
     assert done == Fulfilled(3, 0)
 
 
@@ -157,7 +161,10 @@ def test_steps_are_along_the_time_line_in_whatever_order_lines_come() -> None:
 
 def test_the_same_number_of_a_shipment_and_a_return_are_two_documents() -> None:
     steps, _ = goods_steps([shipment("X", 3), came_back("X", 3)], *MUGS)
-    assert [step.key for step in steps] == ["erp/shipment:X", "erp/return:X"]
+    assert [step.key for step in steps] == [
+        document_key("erp", "shipment:X"),
+        document_key("erp", "return:X"),
+    ]
 
 
 @st.composite
@@ -245,13 +252,15 @@ def test_points_that_pay_are_enough_and_one_fewer_is_not(
 
 def test_an_order_takes_what_it_was_paid_with() -> None:
     [step] = order_steps("erp", paid_order(20_000), [], Taken(100, 10_000))
-    assert step == SpendStep("erp/SO-7/order", "order:SO-7", Taken(100, 10_000), START)
+    assert step == SpendStep(
+        order_prefix("erp", "SO-7") + "order:SO-7", "order:SO-7", Taken(100, 10_000), START
+    )
 
 
 def test_of_200_paid_with_100_points_a_return_of_150_gives_75_back() -> None:
     steps = order_steps("erp", paid_order(20_000), [refund("R1", 15_000)], Taken(100, 10_000))
     assert taken(steps) == [(100, 10_000), (-75, -7500)]
-    assert steps[1][:2] == ("erp/SO-7/return:R1", "return:R1")
+    assert steps[1][:2] == (order_prefix("erp", "SO-7") + "return:R1", "return:R1")
     assert steps[1].business_at == START + DAY
 
 
@@ -369,10 +378,16 @@ def test_what_was_not_posted_is_posted_when_it_happened() -> None:
     steps, _ = goods_steps([shipment("D1", 3), came_back("R1", 1)], *MUGS)
     assert spends(steps, {}, START + 9 * DAY) == [
         Spend(
-            *("erp/return:R1", "return:R1", FactKind.REDEMPTION_RETURNED),
+            *(document_key("erp", "return:R1"), "return:R1", FactKind.REDEMPTION_RETURNED),
             *(Taken(-34), START + 5 * DAY),
         ),
-        Spend("erp/shipment:D1", "shipment:D1", FactKind.REDEEMED, Taken(100), START + DAY),
+        Spend(
+            document_key("erp", "shipment:D1"),
+            "shipment:D1",
+            FactKind.REDEEMED,
+            Taken(100),
+            START + DAY,
+        ),
     ]
 
 
@@ -390,15 +405,18 @@ def test_a_step_that_takes_nothing_is_not_posted() -> None:
 
 def test_what_changes_later_is_corrected_when_it_changed() -> None:
     # D1 was 1 piece and is 3 now; D2 that came in between takes nothing any more.
-    posted = {"erp/shipment:D1": Taken(33), "erp/shipment:D2": Taken(67)}
+    posted = {
+        document_key("erp", "shipment:D1"): Taken(33),
+        document_key("erp", "shipment:D2"): Taken(67),
+    }
     steps, _ = goods_steps([shipment("D1", 3), shipment("D2", 2, 2)], *MUGS)
     assert spends(steps, posted, START + 9 * DAY) == [
         Spend(
-            *("erp/shipment:D2", "shipment:D2", FactKind.REDEMPTION_REVERSED),
+            *(document_key("erp", "shipment:D2"), "shipment:D2", FactKind.REDEMPTION_REVERSED),
             *(Taken(-67), START + 9 * DAY),
         ),
         Spend(
-            *("erp/shipment:D1", "shipment:D1", FactKind.REDEEMED),
+            *(document_key("erp", "shipment:D1"), "shipment:D1", FactKind.REDEEMED),
             *(Taken(67), START + 9 * DAY),
         ),
     ]
@@ -406,26 +424,41 @@ def test_what_changes_later_is_corrected_when_it_changed() -> None:
 
 def test_a_correction_is_never_before_what_it_corrects() -> None:
     steps, _ = goods_steps([shipment("D1", 3, 4)], *MUGS)
-    [one] = spends(steps, {"erp/shipment:D1": Taken(33)}, START)
+    [one] = spends(steps, {document_key("erp", "shipment:D1"): Taken(33)}, START)
     assert one.business_at == START + 4 * DAY
 
 
 def test_a_shipment_that_was_cancelled_gives_its_points_back() -> None:
-    assert spends([], {"erp/shipment:D1": Taken(100)}, 7) == [
-        Spend("erp/shipment:D1", "shipment:D1", FactKind.REDEMPTION_REVERSED, Taken(-100), 7)
+    assert spends([], {document_key("erp", "shipment:D1"): Taken(100)}, 7) == [
+        Spend(
+            document_key("erp", "shipment:D1"),
+            "shipment:D1",
+            FactKind.REDEMPTION_REVERSED,
+            Taken(-100),
+            7,
+        )
     ]
 
 
 def test_a_return_that_was_cancelled_takes_its_points_again() -> None:
     steps, _ = goods_steps([shipment("D1", 3)], *MUGS)
-    posted = {"erp/shipment:D1": Taken(100), "erp/return:R1": Taken(-34)}
+    posted = {
+        document_key("erp", "shipment:D1"): Taken(100),
+        document_key("erp", "return:R1"): Taken(-34),
+    }
     assert spends(steps, posted, 7) == [
-        Spend("erp/return:R1", "return:R1", FactKind.REDEMPTION_RETURN_REVERSED, Taken(34), 7)
+        Spend(
+            document_key("erp", "return:R1"),
+            "return:R1",
+            FactKind.REDEMPTION_RETURN_REVERSED,
+            Taken(34),
+            7,
+        )
     ]
 
 
 def test_what_was_cancelled_and_posted_before_is_over() -> None:
-    assert spends([], {"erp/shipment:D1": NOTHING}, 7) == []
+    assert spends([], {document_key("erp", "shipment:D1"): NOTHING}, 7) == []
 
 
 def test_a_cancelled_order_gives_back_what_its_returns_did_not() -> None:
@@ -447,12 +480,12 @@ def test_confirmed_cancelled_confirmed_ends_with_exactly_what_the_order_takes() 
     posted: dict[str, Taken] = {}
     for one in (order, cancelled, order):
         post(posted, order_steps("erp", one, [], paid), START + DAY)
-    assert posted == {"erp/SO-7/order": paid}
+    assert posted == {order_prefix("erp", "SO-7") + "order:SO-7": paid}
 
 
 def test_money_alone_that_changes_is_posted_too() -> None:
     # The same points pay 8.80 where they paid 8.50, and 8.20 then.
-    posted = {"erp/SO-7/order": Taken(9, 850)}
+    posted = {order_prefix("erp", "SO-7") + "order:SO-7": Taken(9, 850)}
     order = paid_order(20_000)
     [more] = spends(order_steps("erp", order, [], Taken(9, 880)), posted, START)
     assert (more.kind, more.taken) == (FactKind.REDEEMED, Taken(0, 30))
@@ -461,7 +494,7 @@ def test_money_alone_that_changes_is_posted_too() -> None:
 
 
 def test_one_point_or_one_minor_unit_is_as_good_as_many() -> None:
-    keys = ("erp/SO-7/order", "erp/SO-7/return:R1")
+    keys = (order_prefix("erp", "SO-7") + "order:SO-7", order_prefix("erp", "SO-7") + "return:R1")
     steps = [
         SpendStep(keys[0], "order:SO-7", Taken(1, 0), START),
         SpendStep(keys[1], "return:R1", Taken(0, 1), START),
@@ -474,7 +507,10 @@ def test_one_point_or_one_minor_unit_is_as_good_as_many() -> None:
 
 
 def test_what_is_given_back_comes_before_what_is_taken() -> None:
-    posted = {"erp/shipment:D1": Taken(33), "erp/shipment:D2": Taken(67)}
+    posted = {
+        document_key("erp", "shipment:D1"): Taken(33),
+        document_key("erp", "shipment:D2"): Taken(67),
+    }
     steps, _ = goods_steps([shipment("D3", 3)], *MUGS)
     assert [one.taken.points for one in spends(steps, posted, 7)] == [-33, -67, 100]
 
@@ -491,3 +527,19 @@ def test_whatever_was_known_before_what_is_posted_is_what_the_documents_say(
         assert {k: v for k, v in posted.items() if v != NOTHING} == {
             step.key: step.taken for step in steps if step.taken != NOTHING
         }
+
+
+def test_document_numbers_may_contain_slashes() -> None:
+    """As Odoo's do: WH/OUT/7, WH/IN/3."""
+    posted = {
+        document_key("erp", "shipment:WH/OUT/7"): Taken(100),
+        document_key("erp", "return:WH/IN/3"): Taken(-34),
+    }
+    steps, _ = goods_steps([shipment("WH/OUT/7", 3)], 3, 100)
+    [one] = spends(steps, posted, 7)
+    assert (one.cause, one.kind) == ("return:WH/IN/3", FactKind.REDEMPTION_RETURN_REVERSED)
+
+
+def test_a_piece_too_many_that_comes_back_was_never_paid() -> None:
+    steps, _ = goods_steps([shipment("D1", 4), came_back("R1", 1)], 3, 100)
+    assert [step.taken.points for step in steps] == [100, 0]

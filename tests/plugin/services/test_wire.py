@@ -166,6 +166,7 @@ REJECTIONS = [
     (ORDER, change("order.store", "a\u2028b"), "TEXT_INVALID", "order.store"),
     (ORDER, change("order.channel", "a\nb"), "TEXT_INVALID", "order.channel"),
     (ORDER, change("order.hold_id", "x" * 65), "TEXT_INVALID", "order.hold_id"),
+    (ORDER, change("order.hold_id", "R1\n"), "TEXT_INVALID", "order.hold_id"),
     (ORDER, change("order.currency_code", ""), "FIELD_REQUIRED", "order.currency_code"),
     (ORDER, change("order.currency_code", "cny"), "CURRENCY_UNKNOWN", "order.currency_code"),
     (ORDER, change("order.currency_code", "XXX"), "CURRENCY_UNKNOWN", "order.currency_code"),
@@ -333,7 +334,7 @@ def test_pieces_of_rewards_are_whole_however_they_are_written() -> None:
     assert event.lines == ()
 
 
-def test_a_receipt_may_come_without_a_value_and_a_value_of_0_is_no_value_of_pieces() -> None:
+def test_a_receipt_may_come_without_a_value_and_a_count_with_a_value_of_0() -> None:
     receipt, count = parse(STOCK), parse(COUNT)
     receipt.stock.ClearField("value_minor")
     count.stock.value_minor = 0

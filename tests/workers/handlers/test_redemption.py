@@ -224,6 +224,43 @@ def test_a_coupon_is_carried_until_it_is_used(shop: Any) -> None:
 
 
 IFRS_POINTS = 'unit_cost = "0.008"\nvalue = "1.00"\nexpected_redemption = "0.95"'
+
+
+def test_two_orders_cannot_be_paid_with_the_same_hold(shop: Any) -> None:
+    hold = shop.hold(100)
+    first = shop.order("SO-8", 20_000, points_paid_minor=10_000, hold_id=hold.public_id)
+    second = shop.order("SO-9", 20_000, points_paid_minor=10_000, hold_id=hold.public_id)
+    shop.say(first, second)
+    assert shop.parked() == ["HOLD_TOO_SMALL"]
+    assert shop.redemption(hold.public_id).taken.points == 100
+    shop.say(shop.order("SO-10", 20_000, points_paid_minor=100, hold_id=hold.public_id))
+    assert shop.parked() == ["HOLD_TOO_SMALL"] * 2
+
+
+def test_an_order_with_slashes_in_its_number_is_cancelled_whole(shop: Any) -> None:
+    hold = shop.hold(100)
+    fields = {"points_paid_minor": 4_000, "hold_id": hold.public_id}
+    shop.say(shop.order("SO/1", 20_000, **fields))
+    shop.say(shop.order("SO/1/A", 20_000, **fields))
+    shop.say(shop.order("SO/1", 20_000, version=2, status=OrderStatus.CANCELLED, **fields))
+    assert shop.redemption(hold.public_id).taken.points == 40
+    assert shop.points() == (10_000 - 40 + 160, 0)
+
+
+def test_points_of_an_order_cancelled_after_their_lot_expired_can_be_used_for_a_while(
+    open_shop: Callable[..., Any],
+) -> None:
+    made = open_shop(rewards=REWARDS, expiry='kind = "months"\nmonths = 1', code="short")
+    made.say(made.member(), made.order(amount=10_000))  # until 10 April
+    hold = made.hold(100)
+    fields = {"points_paid_minor": 10_000, "hold_id": hold.public_id, "on": date(2026, 4, 2)}
+    made.say(made.order("SO-9", 10_000, **fields))
+    cancelled = {"version": 2, "status": OrderStatus.CANCELLED, "changed_on": date(2026, 4, 20)}
+    made.say(made.order("SO-9", 10_000, **fields, **cancelled))
+    ((remaining, ends),) = made.sql("SELECT remaining, expires_on FROM lot WHERE is_open")
+    assert (remaining, ends) == (100, date(2026, 5, 20))  # 30 days of grace
+
+
 DEFERRAL = """
 [[rewards]]
 code = "mug"
