@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     )
 
     listen: str = Field(default="127.0.0.1:50051", description="host:port the server listens on")
-    server_threads: int = Field(default=32, ge=2, le=512)
+    server_threads: int = Field(default=64, ge=2, le=512)
     calls_waiting_max: int = Field(default=256, ge=1, le=100_000)
     tls_certificate: Path | None = None
     tls_key: Path | None = None

@@ -36,6 +36,16 @@ def order_prefix(source: str, order_id: str) -> str:
     return f"{source}{SEPARATOR}{order_id}{SEPARATOR}"
 
 
+def capture_key(order_id: str) -> str:
+    """Returns the key under which a call captured a hold, until the order that it paid for comes; the order may be unknown."""
+    return f"capture{SEPARATOR}{order_id}"
+
+
+def captures_for(order_id: str) -> tuple[str, str]:
+    """Returns the keys of calls that captured a hold for an order, or for one they did not name."""
+    return capture_key(order_id), capture_key("")
+
+
 def document_key(source: str, cause: str) -> str:
     """Returns the key of a shipment or return of goods."""
     return f"{source}{SEPARATOR}{cause}"

@@ -162,7 +162,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
             one = store.read_redemptions(connection, book.id, [number]).get(number)
             if one is None:
                 raise _not_found(request.redemption_id)
-            tasks = store.open_tasks(connection, book.id, [number]).get(number, set())
+            tasks = store.open_tasks(connection, [number]).get(number, set())
             tickets = store_draws.tickets_of_redemptions(connection, [number]).get(number, [])
             steps = store.read_steps(connection, number)
             codes = self._codes(connection, book, one) if request.with_codes else []
@@ -190,7 +190,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
                 task=_named(Task, request.erp_task, "erp_task"),
             )
             numbers = [one.id for one in found]
-            tasks = store.open_tasks(connection, book.id, numbers)
+            tasks = store.open_tasks(connection, numbers)
             tickets = store_draws.tickets_of_redemptions(connection, numbers)
         return pb.ListRedemptionsResponse(
             redemptions=[
@@ -228,7 +228,12 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
             key=_key(request.idempotency_key, content),
         )
         answer = self._counter.request(book, ask, context.time_remaining())
-        return self._answer(book, answer.redemption, answer.is_repeated)
+        one = answer.redemption
+        if one.kind is Kind.GOODS and not answer.is_repeated:
+            # Known without reading it again: the order is all that is to be done, once nobody has to approve.
+            tasks = [Task.ORDER] if one.status is Status.HELD else []
+            return pb.RedemptionResponse(redemption=messages.redemption_message(one, tasks))
+        return self._answer(book, one, answer.is_repeated)
 
     def ApproveRedemption(
         self, request: pb.DecideRedemptionRequest, context: grpc.ServicerContext
@@ -431,7 +436,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
         if one.kind not in (Kind.GOODS, Kind.LOTTERY):
             return messages.redemption_message(one)
         with self._engine.connect() as connection:
-            tasks = store.open_tasks(connection, book.id, [one.id]).get(one.id, set())
+            tasks = store.open_tasks(connection, [one.id]).get(one.id, set())
             tickets = store_draws.tickets_of_redemptions(connection, [one.id]).get(one.id, [])
         return messages.redemption_message(one, sorted(tasks), tickets)
 

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.rpc import code_pb2
 
+from accounting.chart import Account
+from plugin.errors import Conflict, PointbookError, Rejected, Unavailable
+from plugin.services.errors import to_status
+from plugin.store.documents import Collision
 from pointbook.v1 import intake_pb2, members_pb2
 from workers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BINARIES = Path(sys.executable).parent
-REASON = re.compile(r'"([A-Z][A-Z_]+_[A-Z_]+|NEGATIVE)"')
+REASON = re.compile(r"[A-Z]+(_[A-Z]+)+|NEGATIVE|COLLISION").fullmatch
+ERRORS: Mapping[str, type[PointbookError]] = {
+    one.__name__: one for one in (Rejected, Conflict, Unavailable)
+}
+
+REDEMPTION_CALLS = (
+    *("plugin/services/redemptions.py", "plugin/services/reward_list.py"),
+    *("plugin/services/paging.py", "plugin/points/holds.py", "plugin/redemption/request.py"),
+    *("plugin/redemption/life.py", "plugin/redemption/coupons.py", "workers/counter.py"),
+    *("workers/handlers/requests.py", "workers/handlers/desk.py"),
+    *("workers/handlers/decisions.py", "workers/handlers/vouchers.py"),
+)
+"""Modules that a call of RedemptionService goes through, and that only such calls do."""
+
+NOT_OF_CALLS = {
+    "COUNT_OUT_OF_RANGE",  # generating codes is for the command line
+    "REWARD_NOT_A_COUPON",
+    "COUPON_NOT_EXPIRED",  # so is expiring them for the schedule
+}
 
 
 def section(document: str, begins: str) -> str:
@@ -28,8 +52,74 @@ def section(document: str, begins: str) -> str:
     return re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def reasons(*paths: str) -> set[str]:
-    return {found for path in paths for found in REASON.findall((ROOT / path).read_text())}
+def reasons(source: str) -> dict[str, type[PointbookError]]:
+    """Returns the reasons that stand in some code, with the kind of error each belongs to."""
+    found: dict[str, type[PointbookError]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            kind = ERRORS.get(node.func.id)
+            for reason in texts(node.args[0]) if kind is not None and node.args else ():
+                found[reason] = kind or Rejected
+        for reason in texts(node) if isinstance(node, ast.Constant) else ():
+            found.setdefault(reason, Rejected)
+    return found
+
+
+def texts(node: ast.AST) -> set[str]:
+    """Returns the reasons within an expression."""
+    values = (one.value for one in ast.walk(node) if isinstance(one, ast.Constant))
+    return {value for value in values if isinstance(value, str) and REASON(value)}
+
+
+def code(*paths: str) -> str:
+    return "\n".join((ROOT / path).read_text() for path in paths)
+
+
+def functions(path: str, names: set[str]) -> str:
+    """Returns the functions of a module that have these names."""
+    nodes = ast.parse(code(path)).body
+    found = [n for n in nodes if isinstance(n, ast.FunctionDef) and n.name in names]
+    return "\n" + "\n".join(ast.unparse(node) for node in found)
+
+
+def parking_reasons(module: ast.Module) -> Iterator[tuple[ast.Call, set[str]]]:
+    """Yields every ``Parking(…)`` with the reasons that it may be given: written there, or assigned in the same function."""
+    for function in ast.walk(module):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        assigned: dict[str, set[str]] = {}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                assigned.setdefault(node.targets[0].id, set()).update(texts(node.value))
+        for node in ast.walk(function):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "Parking"
+            ):
+                reason = node.args[1]
+                named = assigned.get(reason.id, set()) if isinstance(reason, ast.Name) else set()
+                yield node, texts(reason) | named
+
+
+def refusal_reasons(module: ast.Module) -> set[str]:
+    """Returns the reasons of functions that answer with reason and message, or with None."""
+    return {
+        reason
+        for function in ast.walk(module)
+        if isinstance(function, ast.FunctionDef)
+        and function.returns is not None
+        and ast.unparse(function.returns) == "tuple[str, str] | None"
+        for node in ast.walk(function)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
+        for reason in texts(node.value.elts[0])
+    }
+
+
+def first_cells(part: str) -> dict[str, str]:
+    """Returns what stands in the second cell of a table by each code in the first."""
+    rows = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([^|]*?) \|", part, re.MULTILINE)
+    return {name: second for names, second in rows for name in re.findall(r"`(\w+)`", names)}
 
 
 def test_the_first_example_of_the_readme_works(
@@ -94,26 +184,63 @@ def test_the_table_of_settings_is_complete_and_true() -> None:
     assert dict(rows) == expected
 
 
-def test_every_reason_for_rejecting_an_event_is_documented() -> None:
-    raised = reasons(
-        "plugin/services/wire.py", "plugin/services/intake.py", "plugin/services/collector.py"
+def test_every_role_of_an_account_is_documented() -> None:
+    row = re.search(
+        r"^\| `ACCOUNTS` .* Roles: (.*)\. \|$", code("docs/operations.md"), re.MULTILINE
     )
-    assert raised
-    documented = set(re.findall(r"`([A-Z_]+)`", (ROOT / "docs/integration.md").read_text()))
-    assert raised - {"CONTENT_DIFFERS"} <= documented
+    assert row is not None
+    assert row[1].split(", ") == [account.name.lower() for account in Account]
+
+
+def test_every_reason_for_rejecting_an_event_is_documented() -> None:
+    services = ("wire", "fields", "intake", "collector")
+    raised = reasons(code(*(f"plugin/services/{name}.py" for name in services)))
+    assert len(raised) > 30
+    documented = set(re.findall(r"`([A-Z_]+)`", code("docs/integration.md")))
+    assert raised.keys() - {"CONTENT_DIFFERS"} <= documented
 
 
 def test_every_reason_for_parking_is_documented() -> None:
-    handlers = [
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "workers/handlers").glob("*.py")
-    ]
-    raised = reasons(*handlers) - {"BOOK_MISSING"}
-    documented = set(
-        re.findall(
-            r"^\| `([A-Z_]+)`", section("docs/operations.md", "## Parked events"), re.MULTILINE
-        )
+    raised: set[str] = set()
+    for path in sorted((ROOT / "workers/handlers").glob("*.py")):
+        module = ast.parse(path.read_text())
+        raised |= refusal_reasons(module)
+        for call, given in parking_reasons(module):
+            is_refusal = isinstance(call.args[1], ast.Starred)
+            assert given or is_refusal, f"{path.name}:{call.lineno}: which reason is this?"
+            raised |= given
+    assert {"HOLD_TOO_SMALL", "MEMBER_UNKNOWN", "REDEMPTION_NOT_GOODS"} <= raised
+    documented = first_cells(section("docs/operations.md", "## Parked events"))
+    assert documented.keys() == raised
+
+
+def test_every_reason_for_refusing_a_redemption_is_documented_with_its_status() -> None:
+    service = code("plugin/services/redemptions.py")
+    checks = {
+        alias.name
+        for node in ast.walk(ast.parse(service))
+        if isinstance(node, ast.ImportFrom) and node.module == "plugin.services.fields"
+        for alias in node.names
+    }
+    assert "require_actor" in checks
+    raised = reasons(
+        code(*REDEMPTION_CALLS)
+        + functions("plugin/services/fields.py", {*checks, "read_instant", "require_phone"})
+        + functions("plugin/services/wire.py", {"to_member_key"})
+        + functions("plugin/services/errors.py", {"of_database"})
+        + functions("plugin/store/books.py", {"choose_book"})
+        + functions("plugin/store/lookup.py", {"find_member"})
     )
-    assert documented == raised
+    raised[Collision("redemption").reason] = Unavailable
+    for name in re.findall(r"_named\(\w+, request\.(\w+), ", service):
+        raised[f"{name.upper()}_UNKNOWN"] = Rejected
+    expected = {
+        reason: code_pb2.Code.Name(to_status(kind(reason, "")).code)
+        for reason, kind in raised.items()
+        if reason not in NOT_OF_CALLS
+    }
+    assert raised.keys() >= NOT_OF_CALLS
+    assert first_cells(section("docs/redemption.md", "## What is refused")) == expected
 
 
 def test_the_requests_in_the_integrators_examples_are_valid() -> None:

@@ -85,7 +85,7 @@ def print_redemptions(
                 member_id=_member(connection, chosen, member) if member else 0,
                 task=wanted,
             )
-            tasks = store.open_tasks(connection, chosen.id, [one.id for one in found])
+            tasks = store.open_tasks(connection, [one.id for one in found])
         rows, has_more = found[:limit], len(found) > limit
         if as_json:
             listed = [redemption_json(one, chosen, tasks.get(one.id, ())) for one in rows]
@@ -111,7 +111,7 @@ def show(number: Number, book: BookCode = "", as_json: AsJson = False) -> None:
             one = store.read_redemptions(connection, chosen.id, [wanted]).get(wanted)
             if one is None:
                 raise decisions.not_found(number)
-            tasks = store.open_tasks(connection, chosen.id, [wanted]).get(wanted, set())
+            tasks = store.open_tasks(connection, [wanted]).get(wanted, set())
             steps = store.read_steps(connection, wanted)
             tickets = store_draws.tickets_of_redemptions(connection, [wanted]).get(wanted, [])
             coupons = store_coupons.of_redemptions(connection, [wanted]).get(wanted, [])
@@ -279,7 +279,7 @@ def _decide(
     one = session.transaction(chosen, work)
     if as_json:
         with session.engine.connect() as connection:
-            tasks = store.open_tasks(connection, chosen.id, [one.id]).get(one.id, set())
+            tasks = store.open_tasks(connection, [one.id]).get(one.id, set())
         print_json(redemption_json(one, chosen, tasks))
     else:
         console.print(

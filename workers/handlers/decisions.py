@@ -21,13 +21,12 @@ from plugin.redemption.life import (
     is_same_person,
     parse_public_id,
 )
-from plugin.redemption.spending import Fulfilled, Spend, Taken
+from plugin.redemption.spending import SEPARATOR, Fulfilled, Spend, Taken, capture_key
 from plugin.store import coupons as store_coupons
 from plugin.store import redemptions as store
 from plugin.store.redemptions import Task
 from workers.handlers.books import BookContext
 from workers.handlers.desk import FULFILLED, Desk, open_desk
-from workers.handlers.spending import CAPTURE
 
 
 def approve(
@@ -168,7 +167,8 @@ def capture_hold(
     """
     desk, one = _open(connection, context, public_id, now)
     _require_hold(one, public_id)
-    if one.taken.points and one.taken.points == points:
+    known = next((k for k in one.posted if _is_capture_for(k, order_id)), None)
+    if known is not None and one.posted[known].points == points:
         return one
     if not one.is_open:
         raise Rejected(
@@ -190,7 +190,7 @@ def capture_hold(
     else:
         face = one.face_minor * points // one.points
     cause = f"order:{order_id}" if order_id else "checkout"
-    wanted = [Spend(CAPTURE, cause, FactKind.REDEEMED, Taken(points, face), now)]
+    wanted = [Spend(capture_key(order_id), cause, FactKind.REDEEMED, Taken(points, face), now)]
     desk.spend(one, wanted, None, actor)
     desk.write()
     return one
@@ -241,6 +241,13 @@ def not_found(public_id: str) -> Rejected:
         f"there is no redemption or hold {public_id[:64]!r}",
         "redemption_id",
     )
+
+
+def _is_capture_for(key: str, order_id: str) -> bool:
+    """Tells whether a hold was captured for an order: by a call, or by the order itself when it came first."""
+    if key == capture_key(order_id):
+        return True
+    return bool(order_id) and key.endswith(f"{SEPARATOR}order:{order_id}")
 
 
 def _require_hold(one: Redemption, public_id: str) -> None:

@@ -28,6 +28,7 @@ from plugin.redemption.spending import (
     Fulfilled,
     Spend,
     Taken,
+    captures_for,
     goods_steps,
     order_pays,
     order_prefix,
@@ -45,9 +46,6 @@ from workers.handlers.books import BookContext
 from workers.handlers.cases import Candidates, Case
 from workers.handlers.postings import Numbering
 from workers.handlers.touched import Arrived
-
-CAPTURE = "capture"
-"""Key under which a call captured a hold, until the order that it paid for comes."""
 
 
 class Wanted(NamedTuple):
@@ -145,7 +143,9 @@ class Holds:
         mine = order_prefix(source, order.id)
         paid = order_pays(order, Taken(one.points, one.face_minor), self.book_currency)
         claims = self.claimed.setdefault(order.hold_id, {})
-        others = _taken_by_others(one, mine) + sum(n for key, n in claims.items() if key != mine)
+        others = _taken_by_others(one, mine, order.id) + sum(
+            n for key, n in claims.items() if key != mine
+        )
         if paid.points > one.points - others:
             return (
                 "HOLD_TOO_SMALL",
@@ -156,12 +156,13 @@ class Holds:
         return None
 
 
-def _taken_by_others(one: Redemption, prefix: str) -> int:
-    """Returns what other orders took of a hold; what a call captured waits for the order that comes."""
+def _taken_by_others(one: Redemption, prefix: str, order_id: str) -> int:
+    """Returns what other orders took of a hold; what a call captured for this one waits for it."""
+    mine = captures_for(order_id)
     return sum(
         taken.points
         for key, taken in one.posted.items()
-        if key != CAPTURE and not key.startswith(prefix)
+        if key not in mine and not key.startswith(prefix)
     )
 
 
@@ -329,11 +330,12 @@ def _wanted_by_order(
     """
     order = documents.order
     prefix, cause = order_prefix(key[0], order.id), f"order:{order.id}"
-    if CAPTURE in one.posted and order.status != OrderStatus.DRAFT:
-        # What a call captured was captured for the order that comes with the hold.
-        one.posted[prefix + cause] = one.posted.pop(CAPTURE)
+    if order.status != OrderStatus.DRAFT:
+        for captured in captures_for(order.id):  # What a call captured was captured for this order.
+            if captured in one.posted:
+                one.posted[prefix + cause] = one.posted.pop(captured)
     carries = order.hold_id == one.public_id
-    others = _taken_by_others(one, prefix)
+    others = _taken_by_others(one, prefix, order.id)
     steps = []
     if carries:
         paid = order_pays(order, Taken(one.points, one.face_minor), context.book.currency_code)

@@ -237,6 +237,20 @@ def test_two_orders_cannot_be_paid_with_the_same_hold(shop: Any) -> None:
     assert shop.parked() == ["HOLD_TOO_SMALL"] * 2
 
 
+def test_a_hold_that_a_call_captured_for_one_order_pays_no_other(shop: Any) -> None:
+    hold = shop.hold(100)
+    for _ in range(2):  # The same call again changes nothing.
+        shop.decide(capture_hold, hold.public_id, 100, "SO-8", "till")
+    assert refused(shop.decide, capture_hold, hold.public_id, 100, "SO-9", "till") == "HOLD_CLOSED"
+    fields = {"points_paid_minor": 10_000, "hold_id": hold.public_id}
+    shop.say(shop.order("SO-9", 20_000, **fields))
+    assert shop.parked() == ["HOLD_TOO_SMALL"]
+    shop.say(shop.order("SO-8", 20_000, **fields))
+    assert shop.redemption(hold.public_id).taken.points == 100
+    shop.decide(capture_hold, hold.public_id, 100, "SO-8", "till")
+    assert shop.points() == (10_000 - 100 + 100, 0)
+
+
 def test_an_order_with_slashes_in_its_number_is_cancelled_whole(shop: Any) -> None:
     hold = shop.hold(100)
     fields = {"points_paid_minor": 4_000, "hold_id": hold.public_id}
