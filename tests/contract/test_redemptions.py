@@ -1605,8 +1605,9 @@ def test_an_order_captures_what_it_needs_of_its_hold(shop: Shop) -> None:
 def test_an_order_that_comes_after_its_capture_finds_its_points_captured(shop: Shop) -> None:
     shop.earn(100)
     hold = shop.held(60)
-    shop.calls.CaptureHold(shop.capture(hold.hold_id, 60, order_id="SO-1"))
-    shop.say(shop.paying(hold.hold_id, 6_000, amount=10_000))
+    event = shop.paying(hold.hold_id, 6_000, amount=10_000)
+    shop.calls.CaptureHold(shop.capture(hold.hold_id, 60, order_id=event.order.id))
+    shop.say(event)
     assert shop.balance() == (40 + 40, 0)
     assert shop.get(hold.hold_id).redemption.spent == 60
 
