@@ -1642,6 +1642,15 @@ def test_an_order_that_says_it_paid_more_than_was_held_waits_for_a_person(shop: 
     assert shop.state(hold.hold_id) == ("shipped", 1, 0, 0, 10)
 
 
+def test_two_orders_take_no_more_of_one_hold_than_it_holds(shop: Shop) -> None:
+    shop.earn(100)
+    hold = shop.held(50)
+    shop.say(shop.paying(hold.hold_id, 5_000, amount=5_000))
+    assert shop.parked(shop.paying(hold.hold_id, 1_000, amount=1_000)) == "HOLD_TOO_SMALL"
+    assert shop.state(hold.hold_id) == ("shipped", 1, 0, 0, 50)
+    assert shop.balance() == (50, 0)
+
+
 def test_a_redemption_of_something_else_pays_no_order(shop: Shop) -> None:
     shop.earn(100)
     number = shop.redeem("early").redemption.redemption_id

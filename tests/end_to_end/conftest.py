@@ -103,7 +103,11 @@ def install(
     def start(program: str, **options: Any) -> Installation:
         with engine.begin() as connection:
             book = apply_program(connection, program, "test").book
-        extra = {"POINTBOOK_RELAY_AFTER_SECONDS": "2", "POINTBOOK_RELAY_EVERY_SECONDS": "1"}
+        extra = {
+            "POINTBOOK_RELAY_AFTER_SECONDS": "2",
+            "POINTBOOK_RELAY_EVERY_SECONDS": "1",
+            "POINTBOOK_COUPON_KEY": "a key for tests that is long enough",
+        }
         cluster = Cluster(
             folder,
             durable_database_url,
