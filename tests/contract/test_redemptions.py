@@ -1493,6 +1493,15 @@ def test_part_of_a_hold_is_captured_and_the_rest_is_free_again(shop: Shop) -> No
     assert shop.balance() == (80, 0)
 
 
+def test_what_was_captured_for_one_order_is_not_captured_for_another(shop: Shop) -> None:
+    shop.earn(100)
+    hold = shop.held(10)
+    shop.calls.CaptureHold(shop.capture(hold.hold_id, 10, order_id="SO-1"))
+    refused = shop.refused("CaptureHold", shop.capture(hold.hold_id, 10, order_id="SO-2"))
+    assert refused == (NOT_NOW, "HOLD_CLOSED", "hold_id")
+    assert shop.balance() == (90, 0)
+
+
 def test_no_more_is_captured_than_is_held(shop: Shop) -> None:
     shop.earn(100)
     hold = shop.held(10)
