@@ -115,8 +115,8 @@ _COUPON_FACTS = text(f"""
 
 _REDEMPTIONS = text("""
     WITH lines AS (
-        SELECT redemption_id AS id, coalesce(sum(pieces) FILTER (WHERE kind = 3), 0)::bigint AS shipped,
-               coalesce(sum(pieces) FILTER (WHERE kind = 2), 0)::bigint AS returned
+        SELECT redemption_id AS id, coalesce(sum(pieces) FILTER (WHERE kind = 2), 0)::bigint AS shipped,
+               coalesce(sum(pieces) FILTER (WHERE kind = 3), 0)::bigint AS returned
         FROM stock_line WHERE book_id = :book AND redemption_id <> 0 AND NOT is_void GROUP BY 1),
     facts AS (
         SELECT substr(order_id, 2)::bigint AS id, -sum(points)::bigint AS points FROM point_fact

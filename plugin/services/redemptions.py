@@ -186,7 +186,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
                 statuses=[status] if status is not None else [],
                 kinds=[kind] if kind is not None else [],
                 member_id=request.member_id,
-                warehouse=request.warehouse,
+                warehouse=read_code(request.warehouse, "warehouse"),
                 task=_named(Task, request.erp_task, "erp_task"),
             )
             numbers = [one.id for one in found]
@@ -357,7 +357,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
         book = choose_book(self._books(), request.book)
         with self._engine.connect() as connection:
             programs = load_programs(connection, book.id)
-            rows = store_draws.list_draws(connection, book.id, request.reward)
+            rows = store_draws.list_draws(connection, book.id, read_code(request.reward, "reward"))
             draws = [
                 messages.draw_message(
                     row,
@@ -373,8 +373,9 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
     ) -> pb.GetStockResponse:
         """Returns reward stock."""
         book = choose_book(self._books(), request.book)
+        sku, warehouse = read_code(request.sku, "sku"), read_code(request.warehouse, "warehouse")
         with self._engine.connect() as connection:
-            rows = store_stock.list_stock(connection, book.id, request.sku, request.warehouse)
+            rows = store_stock.list_stock(connection, book.id, sku, warehouse)
         return pb.GetStockResponse(levels=[messages.stock_message(row) for row in rows])
 
     def ListStockMoves(
@@ -382,6 +383,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
     ) -> pb.ListStockMovesResponse:
         """Lists stock moves."""
         book = choose_book(self._books(), request.book)
+        sku, warehouse = read_code(request.sku, "sku"), read_code(request.warehouse, "warehouse")
         size, after = page_size(request.page_size), page_after(request.page_token)
         with self._engine.connect() as connection:
             rows = store_stock.list_moves(
@@ -389,8 +391,8 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
                 book.id,
                 after,
                 size + 1,
-                sku=request.sku,
-                warehouse=request.warehouse,
+                sku=sku,
+                warehouse=warehouse,
             )
         return pb.ListStockMovesResponse(
             moves=[messages.move_message(row) for row in rows[:size]],
@@ -469,15 +471,15 @@ def _number(public_id: str, path: str = "redemption_id") -> int:
     require_id(public_id, path)
     number = parse_public_id(public_id)
     if number is None:
-        raise _not_found(public_id)
+        raise _not_found(public_id, path)
     return number
 
 
-def _not_found(public_id: str) -> Rejected:
+def _not_found(public_id: str, path: str = "redemption_id") -> Rejected:
     return Rejected(
         "REDEMPTION_NOT_FOUND",
         f"there is no redemption or hold {public_id[:64]!r}",
-        "redemption_id",
+        path,
     )
 
 

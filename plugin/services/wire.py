@@ -11,6 +11,7 @@ from typing import Any
 
 from plugin.errors import Rejected
 from plugin.events import (
+    MICRO,
     Activity,
     DocumentStatus,
     Event,
@@ -51,6 +52,9 @@ from plugin.services.fields import (
     require_whole,
 )
 from pointbook.v1 import events_pb2
+
+REWARD_PIECES_MAX = 1_000_000
+"""Pieces of one shipment or return of a redemption."""
 
 
 def to_event(message: events_pb2.Event, source: str, book_currency: str) -> Event:
@@ -408,6 +412,10 @@ def _whole_lines(lines: Any, path: str) -> tuple[ShipmentLine, ...]:
         if line.quantity_micro <= 0:
             raise Rejected("NEGATIVE", f"{where} must be above 0", where)
         require_whole(line.quantity_micro, where)
+    if sum(line.quantity_micro for line in values) > REWARD_PIECES_MAX * MICRO:
+        raise Rejected(
+            "QUANTITY_OUT_OF_RANGE", f"{path}: more than {REWARD_PIECES_MAX:,} pieces", path
+        )
     return values
 
 

@@ -28,8 +28,8 @@ class StockKind(IntEnum):
     """What a document does to stock. The numbers are stored, and order what happened at the same instant."""
 
     RECEIVED = 1
-    RETURNED = 2
-    SHIPPED = 3
+    SHIPPED = 2
+    RETURNED = 3
     COUNTED = 4
 
 

@@ -58,7 +58,9 @@ def choose_book(books: list[Book], code: str) -> Book:
         return chosen[0]
     names = ", ".join(one.code for one in books) or "none; apply a program file first"
     if code:
-        raise Rejected("BOOK_UNKNOWN", f"there is no book {code!r}; there are: {names}", "book")
+        raise Rejected(
+            "BOOK_UNKNOWN", f"there is no book {code[:64]!r}; there are: {names}", "book"
+        )
     raise Rejected("BOOK_REQUIRED", f"name a book; there are: {names}", "book")
 
 

@@ -403,15 +403,15 @@ class Shop(RuleBasedStateMachine):
                     continue
                 number = self.pieces(document, wish.quantity)
                 if kind == "ship":
-                    lines.append((document.shipped_at, 3, name, number))
+                    lines.append((document.shipped_at, 2, name, number))
                 elif not document.is_damaged:
-                    lines.append((document.returned_at, 2, name, number))
+                    lines.append((document.returned_at, 3, name, number))
         on_hand = 0
         for _, kind_number, _, number in sorted(lines):
             if kind_number == 4:
                 on_hand = number
             else:
-                on_hand = max(0, on_hand + (-number if kind_number == 3 else number))
+                on_hand = max(0, on_hand + (-number if kind_number == 2 else number))
         rows = self.world.sql("SELECT on_hand::int FROM stock WHERE book_id = :book")
         assert rows == [(on_hand,)]
 

@@ -124,17 +124,14 @@ def acknowledge(
                 f"redemption {public_id} has no order that could be cancelled",
                 "redemption_id",
             )
+        if erp_order_id:
+            _same_order(one, source, erp_order_id)
         if store.finish_task(connection, one.id, Task.CANCEL):
             desk.step(one, StepKind.CANCEL_CONFIRMED, source, cause=f"order:{one.erp_order_id}")
             desk.write()
         return one
     if one.erp_order_id:
-        if (one.erp_source, one.erp_order_id) != (source, erp_order_id):
-            raise Conflict(
-                "ORDER_DIFFERS",
-                f"redemption {public_id} is order {one.erp_order_id} of {one.erp_source}, not {erp_order_id} of {source}",
-                "erp_order_id",
-            )
+        _same_order(one, source, erp_order_id)
         return one
     if one.status is Status.REQUESTED:
         raise Rejected(
@@ -165,11 +162,17 @@ def capture_hold(
     Raises:
         Rejected: There is no such hold, it is over, or holds fewer points.
     """
-    desk, one = _open(connection, context, public_id, now)
+    desk, one = _open(connection, context, public_id, now, field="hold_id")
     _require_hold(one, public_id)
     known = next((k for k in one.posted if _is_capture_for(k, order_id)), None)
     if known is not None and one.posted[known].points == points:
         return one
+    if one.status is Status.REQUESTED:
+        raise Rejected(
+            "REDEMPTION_NOT_APPROVED",
+            f"redemption {public_id} waits for approval and cannot pay an order yet",
+            "hold_id",
+        )
     if not one.is_open:
         raise Rejected(
             "HOLD_CLOSED",
@@ -204,7 +207,7 @@ def void_hold(
     Raises:
         Rejected: There is no such hold, or its points were captured.
     """
-    desk, one = _open(connection, context, public_id, now)
+    desk, one = _open(connection, context, public_id, now, field="hold_id")
     _require_hold(one, public_id)
     if one.given_up is not None:
         return one
@@ -225,21 +228,31 @@ def _open(
     public_id: str,
     now: int,
     coupon_key: bytes | None = None,
+    field: str = "redemption_id",
 ) -> tuple[Desk, Redemption]:
     number = parse_public_id(public_id)
     desk = open_desk(connection, context, now, coupon_key)
     found = desk.open_redemptions([number]) if number is not None else {}
     if number is None or number not in found:
-        raise not_found(public_id)
+        raise not_found(public_id, field)
     return desk, found[number]
 
 
-def not_found(public_id: str) -> Rejected:
+def _same_order(one: Redemption, source: str, erp_order_id: str) -> None:
+    if (one.erp_source, one.erp_order_id) != (source, erp_order_id):
+        raise Conflict(
+            "ORDER_DIFFERS",
+            f"redemption {one.public_id} is order {one.erp_order_id} of {one.erp_source}, not {erp_order_id} of {source}",
+            "erp_order_id",
+        )
+
+
+def not_found(public_id: str, field: str = "redemption_id") -> Rejected:
     """Returns the error for a redemption or hold that does not exist."""
     return Rejected(
         "REDEMPTION_NOT_FOUND",
         f"there is no redemption or hold {public_id[:64]!r}",
-        "redemption_id",
+        field,
     )
 
 

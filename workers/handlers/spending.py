@@ -338,7 +338,11 @@ def _wanted_by_order(
     others = _taken_by_others(one, prefix, order.id)
     steps = []
     if carries:
-        paid = order_pays(order, Taken(one.points, one.face_minor), context.book.currency_code)
+        # What was captured for it already is what it was paid with, unless it says otherwise.
+        held = one.posted.get(prefix + cause, Taken(one.points, one.face_minor))
+        if order.points_paid_minor:
+            held = Taken(one.points, one.face_minor)
+        paid = order_pays(order, held, context.book.currency_code)
         steps = order_steps(key[0], order, documents.returns, paid)
         if steps and paid.points > one.points - others:
             raise Collision("hold")

@@ -46,6 +46,14 @@ face = "5.00"
 valid_days = 30
 """
 
+OFF = """
+[[rewards]]
+code = "off"
+kind = "offset"
+points = 500
+face = "5.00"
+"""
+
 
 @pytest.fixture
 def shop(open_shop: Callable[..., Any]) -> Any:
@@ -249,6 +257,26 @@ def test_a_hold_that_a_call_captured_for_one_order_pays_no_other(shop: Any) -> N
     assert shop.redemption(hold.public_id).taken.points == 100
     shop.decide(capture_hold, hold.public_id, 100, "SO-8", "till")
     assert shop.points() == (10_000 - 100 + 100, 0)
+
+
+def test_an_order_takes_no_more_than_a_call_captured_for_it(shop: Any) -> None:
+    hold = shop.hold(60)
+    shop.decide(capture_hold, hold.public_id, 20, "SO-9", "till")
+    shop.say(shop.order("SO-9", 10_000, hold_id=hold.public_id))
+    assert shop.redemption(hold.public_id).taken.points == 20
+
+
+def test_what_waits_for_approval_pays_no_order(open_shop: Callable[..., Any]) -> None:
+    rewards = REWARDS.replace("approval_points_above = 5000", "approval_points_above = 400")
+    made = open_shop(rewards=rewards + OFF)
+    made.say(made.member(), made.order(amount=100_000))
+    one = made.redeem("off")
+    assert one.status is Status.REQUESTED
+    reason = refused(made.decide, capture_hold, one.public_id, 500, "SO-9", "till")
+    assert reason == "REDEMPTION_NOT_APPROVED"
+    made.decide(approve, one.public_id, "bea", "")
+    made.decide(capture_hold, one.public_id, 500, "SO-9", "till")
+    assert made.points() == (500, 0)
 
 
 def test_an_order_with_slashes_in_its_number_is_cancelled_whole(shop: Any) -> None:
