@@ -52,8 +52,6 @@ class StepKind(IntEnum):
     CANCEL_CONFIRMED = 14
     CODE_ISSUED = 15
     TICKET_ISSUED = 16
-    DEBT_SETTLED = 17
-    HELD_AGAIN = 18
 
 
 class Kind(IntEnum):

@@ -276,6 +276,16 @@ def finish_orders(connection: Connection, redemption_ids: Iterable[int]) -> None
         )
 
 
+def reopen_orders(connection: Connection, redemption_ids: Iterable[int]) -> None:
+    """Has the orders of redemptions made after all whose shipment was undone before anybody acknowledged an order."""
+    wanted = sorted(set(redemption_ids))
+    if wanted:
+        cursor(connection).execute(
+            "UPDATE outbox SET done_at = NULL WHERE redemption_id = ANY(%s::bigint[]) AND task = 1",
+            literals([(one,) for one in wanted], "i"),
+        )
+
+
 def due(connection: Connection, book_id: int, now: datetime, limit: int) -> list[tuple[int, int]]:
     """Returns (redemption, member) of open redemptions whose time is over, by member."""
     rows = cursor(connection).execute(

@@ -17,6 +17,7 @@ from plugin.events import Kind
 from plugin.orders.entitlement import business_date
 from plugin.points.lots import Lot, Wallet
 from plugin.program.tiers import tier_at
+from plugin.redemption.life import Status
 from plugin.redemption.spending import document_key
 from plugin.store import documents as store_documents
 from plugin.store import members as store_members
@@ -58,7 +59,7 @@ from workers.handlers.spending import (
     carry_out_wanted,
     holds_of_cases,
     known_holds,
-    lock_totals_of_holds,
+    lock_totals,
     read_locked,
     read_lots,
     shipped_redemptions,
@@ -123,7 +124,7 @@ def apply_events(
     add_holds(connection, book_id, spendings, holds_by_order)
     locked = _lock_members(connection, cases, members, spendings.member_ids | merges.members)
     read_locked(connection, book_id, spendings)
-    lock_totals_of_holds(connection, book_id, spendings)
+    lock_totals(connection, book_id, spendings)
     numbering = Numbering(lambda: new_job_batch(connection, book_id, 0), bases or {})
     goods = move_goods(
         connection, book_id, touched, newer, spendings.redemptions, numbering.next_id
@@ -165,6 +166,8 @@ def _write_redemptions(
     store_redemptions.write_redemptions(connection, redemptions.values())
     goods_shipped = [r.id for r in redemptions.values() if r.sku and r.shipped]
     store_redemptions.finish_orders(connection, goods_shipped)
+    unshipped = [r.id for r in redemptions.values() if r.sku and r.status is Status.HELD]
+    store_redemptions.reopen_orders(connection, unshipped)
     store_redemptions.write_steps(connection, book_id, done.steps)
     reward_totals.add_to_totals(connection, book_id, done.totals)
 

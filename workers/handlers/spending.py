@@ -16,6 +16,7 @@ from plugin.points.lots import Wallet
 from plugin.program.versions import Program
 from plugin.redemption.fulfil import Circumstances, Fulfilment, carry_out, hold_what_is_open
 from plugin.redemption.life import (
+    GIVEN_UP,
     PAYS_ORDERS,
     Kind,
     Redemption,
@@ -208,9 +209,9 @@ def read_locked(connection: Connection, book_id: int, spendings: Spendings) -> N
     spendings.redemptions = again
 
 
-def lock_totals_of_holds(connection: Connection, book_id: int, spendings: Spendings) -> None:
-    """Locks the totals of rewards that pay orders: an order that is cancelled gives its pieces back."""
-    rewards = {o.reward for o in spendings.redemptions.values() if o.kind is Kind.OFFSET}
+def lock_totals(connection: Connection, book_id: int, spendings: Spendings) -> None:
+    """Locks the totals of rewards: what is freed counts no longer, what is shipped after that counts again."""
+    rewards = {one.reward for one in spendings.redemptions.values()} - {""}
     reward_totals.lock_known_totals(connection, book_id, rewards)
 
 
@@ -294,7 +295,7 @@ def carry_out_wanted(
     for need in wanted:
         one = need.redemption
         wallet = wallets[one.member_id]
-        before = one.reserved
+        before, was_given_up = one.reserved, one.status in GIVEN_UP
         seq = max(
             (need.seqs[s.key] for s in need.spends if s.key in need.seqs),
             default=need.seqs.get(need.cause),
@@ -308,9 +309,11 @@ def carry_out_wanted(
             done.steps.append(_moved_step(one, need.fulfilled, how.next_id()))
             hold_what_is_open(one, wallet, one.requested_at, how, done)
         if is_void and need.voided_at is not None:
-            total.totals[one.reward] = total.totals.get(one.reward, 0) - one.quantity
             done.steps.append(_void_step(one, need.voided_at, need.cause, how.next_id()))
             hold_what_is_open(one, wallet, need.voided_at, how, done)
+        if was_given_up != (one.status in GIVEN_UP):
+            pieces = one.quantity if was_given_up else -one.quantity
+            total.totals[one.reward] = total.totals.get(one.reward, 0) + pieces
         if one.kind is Kind.GOODS and one.reserved != before:
             row = rows[one.sku, one.warehouse]
             row.reserved += one.reserved - before

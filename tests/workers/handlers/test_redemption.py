@@ -177,6 +177,7 @@ def test_a_shipment_that_was_undone_holds_points_and_pieces_again(shop: Any) -> 
     shop.say(shop.shipped(one.public_id, version=2, status=DocumentStatus.CANCELLED))
     again = shop.redemption(one.public_id)
     assert (again.status, again.hold.points, shop.stock()) == (Status.HELD, 200, (10, 2, 42_000))
+    assert shop.sql("SELECT count(*) FROM outbox WHERE done_at IS NULL") == [(1,)]
     assert shop.points() == (10_000, 0)
 
 
