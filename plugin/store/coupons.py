@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from plugin.facts import CouponFact
+from plugin.facts import CouponFact, FactKind
 from plugin.redemption.coupons import CouponStatus
 from plugin.store.documents import Collision
 from plugin.store.raw import copy_rows, cursor, instant_on_wire, literals
@@ -109,6 +109,16 @@ def read_by_hash(connection: Connection, book_id: int, digest: bytes) -> Coupon 
         (book_id, digest),
     )
     return next((_coupon(row) for row in rows), None)
+
+
+def reversed_for(connection: Connection, coupon_id: int) -> str | None:
+    """Returns the order whose redemption of a coupon was reversed last; None when its last step was another, or there was none."""
+    rows = cursor(connection).execute(
+        "SELECT kind, order_id FROM coupon_fact WHERE coupon_id = %s ORDER BY recorded_at DESC, id DESC LIMIT 1",
+        (coupon_id,),
+    )
+    row = rows.fetchone()
+    return row[1] if row is not None and row[0] == FactKind.COUPON_REVERSED else None
 
 
 def of_redemptions(

@@ -1699,9 +1699,13 @@ def test_a_coupon_whose_order_is_cancelled_can_be_used_again(shop: Shop, code: s
     assert refused == (NOT_NOW, "COUPON_ORDER_DIFFERS", "order_id")
     back = shop.calls.ReverseCoupon(shop.unuse(code, "SO-1"))
     assert (back.status, back.order_id) == ("issued", "")
-    refused = shop.refused("ReverseCoupon", shop.unuse(code, "SO-1"))
+    again = shop.calls.ReverseCoupon(shop.unuse(code, "SO-1"))  # after a lost answer
+    assert again == back
+    refused = shop.refused("ReverseCoupon", shop.unuse(code, "SO-2"))
     assert refused == (NOT_NOW, "COUPON_NOT_REDEEMED", "code")
     assert shop.calls.RedeemCoupon(shop.use(code, "SO-2")).order_id == "SO-2"
+    refused = shop.refused("ReverseCoupon", shop.unuse(code, "SO-1"))
+    assert refused == (NOT_NOW, "COUPON_ORDER_DIFFERS", "order_id")
 
 
 def mistyped(code: str) -> str:

@@ -82,7 +82,9 @@ def cancel(
         Rejected: It is not known or cannot be cancelled any more.
     """
     desk, one = _open(connection, context, public_id, now)
-    if one.given_up is Status.CANCELLED:
+    # A coupon redemption comes to "returned" by nothing but its cancellation.
+    is_taken_back = one.kind is Kind.COUPON and one.status is Status.RETURNED
+    if one.given_up is Status.CANCELLED or is_taken_back:
         return one
     if one.kind is Kind.COUPON and one.status is Status.SHIPPED:
         _take_coupons_back(desk, one, actor, reason)

@@ -118,10 +118,16 @@ def reverse_coupon(
 ) -> Coupon:
     """Takes the redemption of a coupon for an order back: the coupon can be used again until it expires.
 
+    The same reversal again answers the same, as long as the coupon was not used once more.
+
     Raises:
         Rejected: The code is not known, or was not redeemed for this order.
     """
     coupon = _locked(connection, context, code, key)
+    if coupon.status is CouponStatus.ISSUED and order_id == store.reversed_for(
+        connection, coupon.id
+    ):
+        return coupon
     check_can("reverse", coupon.status, coupon.expires_at, now)
     if coupon.order_id != order_id:
         raise Rejected(
