@@ -163,8 +163,9 @@ def _reclassify(
     own points are carried at, and a fact of its own brings the liability to what the lots say. So sums of accounts do not depend on the order
     of arrival.
 
-    Worked, unit cost 0.33: a lot of 3 points carries 0.99; 1 point leaves it at 0.33, or at 0.33; with 0.0033 the lot carries 0.01, and the
-    first point leaves it at 0.00 or at 0.01, as it comes.
+    Worked, unit cost 0.005: a lot of 3 points carries 0.02 (0.015, half up). The first point that leaves takes 0.01, the second 0.00, the last
+    0.01; on their own each is carried at 0.01. A redemption that takes the second point is an expense of 0.01 all the same, and 0.01 is
+    reclassified.
     """
     made = done.postings[first:]
     is_elsewhere = (

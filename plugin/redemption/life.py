@@ -203,6 +203,15 @@ def parse_public_id(text: str) -> int | None:
     return None
 
 
+def not_found(public_id: str, field: str = "redemption_id") -> Rejected:
+    """Returns the error for a redemption or hold that does not exist."""
+    return Rejected(
+        "REDEMPTION_NOT_FOUND",
+        f"there is no redemption or hold {public_id[:64]!r}",
+        field,
+    )
+
+
 def asks_approval(rules: RedemptionRules, points: int, cost_minor: int) -> bool:
     """Tells whether a second person has to approve: more points or dearer goods than the program lets pass."""
     points_above, cost_above = rules.approval_points_above, rules.approval_cost_above_minor

@@ -9,18 +9,17 @@ from zoneinfo import ZoneInfo
 import grpc
 from sqlalchemy import Connection, Engine, select
 
-from plugin.errors import Rejected
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
-from plugin.services.fields import require_id, to_instant
+from plugin.services.fields import to_instant
 from plugin.services.messages import fact_message
 from plugin.services.paging import page_after, page_size, page_token
-from plugin.services.wire import to_member_key
+from plugin.services.wire import to_selected
 from plugin.store.books import Book, choose_book, load_programs
 from plugin.store.lookup import balance, find_member, list_facts
 from plugin.store.members import read_tiers
 from plugin.store.tables import member
-from pointbook.v1 import events_pb2, members_pb2, members_pb2_grpc
+from pointbook.v1 import members_pb2, members_pb2_grpc
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -88,13 +87,7 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
         self, connection: Connection, selector: members_pb2.MemberSelector
     ) -> tuple[Book, int]:
         book = choose_book(self._books(), selector.book)
-        ref: events_pb2.MemberRef = selector.member
-        if ref.WhichOneof("ref") == "external_id":
-            require_id(selector.source, "selector.source")
-        key = to_member_key(ref, selector.source, "selector.member")
-        if not key:
-            raise Rejected("FIELD_REQUIRED", "selector.member is required", "selector.member")
-        return book, find_member(connection, book.id, key)
+        return book, find_member(connection, book.id, to_selected(selector))
 
 
 def _summary(connection: Connection, book: Book, member_id: int) -> members_pb2.MemberSummary:

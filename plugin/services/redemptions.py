@@ -16,7 +16,7 @@ from plugin.money import AMOUNT_MINOR_MAX
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
 from plugin.redemption.coupons import coupon_code, formatted
-from plugin.redemption.life import Kind, Redemption, Status, parse_public_id
+from plugin.redemption.life import Kind, Redemption, Status, not_found, parse_public_id
 from plugin.redemption.request import Answered, Ask, Key
 from plugin.services import redemption_messages as messages
 from plugin.services.fields import (
@@ -30,7 +30,7 @@ from plugin.services.fields import (
 )
 from plugin.services.paging import page_after, page_size, page_token
 from plugin.services.reward_list import can_be_had, reward_messages
-from plugin.services.wire import to_member_key
+from plugin.services.wire import to_selected
 from plugin.store import coupons as store_coupons
 from plugin.store import draws as store_draws
 from plugin.store import redemptions as store
@@ -40,7 +40,7 @@ from plugin.store.coupons import Coupon
 from plugin.store.lookup import balance, find_member
 from plugin.store.members import read_tiers
 from plugin.store.redemptions import Task
-from pointbook.v1 import events_pb2, members_pb2, redemptions_pb2_grpc
+from pointbook.v1 import members_pb2, redemptions_pb2_grpc
 from pointbook.v1 import redemptions_pb2 as pb
 
 POINTS_MAX = 10**12
@@ -161,7 +161,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
         with self._engine.connect() as connection:
             one = store.read_redemptions(connection, book.id, [number]).get(number)
             if one is None:
-                raise _not_found(request.redemption_id)
+                raise not_found(request.redemption_id)
             tasks = store.open_tasks(connection, [number]).get(number, set())
             tickets = store_draws.tickets_of_redemptions(connection, [number]).get(number, [])
             steps = store.read_steps(connection, number)
@@ -403,13 +403,7 @@ class RedemptionService(redemptions_pb2_grpc.RedemptionServiceServicer):
 
     def _select(self, selector: members_pb2.MemberSelector) -> tuple[Book, str]:
         book = choose_book(self._books(), selector.book)
-        ref: events_pb2.MemberRef = selector.member
-        if ref.WhichOneof("ref") == "external_id":
-            require_id(selector.source, "selector.source")
-        key = to_member_key(ref, selector.source, "selector.member")
-        if not key:
-            raise Rejected("FIELD_REQUIRED", "selector.member is required", "selector.member")
-        return book, key
+        return book, to_selected(selector)
 
     def _decide(
         self,
@@ -471,16 +465,8 @@ def _number(public_id: str, path: str = "redemption_id") -> int:
     require_id(public_id, path)
     number = parse_public_id(public_id)
     if number is None:
-        raise _not_found(public_id, path)
+        raise not_found(public_id, path)
     return number
-
-
-def _not_found(public_id: str, path: str = "redemption_id") -> Rejected:
-    return Rejected(
-        "REDEMPTION_NOT_FOUND",
-        f"there is no redemption or hold {public_id[:64]!r}",
-        path,
-    )
 
 
 def _points(points: int) -> int:

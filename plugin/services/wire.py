@@ -51,7 +51,7 @@ from plugin.services.fields import (
     require_phone,
     require_whole,
 )
-from pointbook.v1 import events_pb2
+from pointbook.v1 import events_pb2, members_pb2
 
 REWARD_PIECES_MAX = 1_000_000
 """Pieces of one shipment or return of a redemption."""
@@ -104,6 +104,20 @@ def to_member_key(ref: events_pb2.MemberRef, source: str, path: str) -> str:
     else:
         require_id(value, path, CODE_LENGTH_MAX if way == "card" else ID_LENGTH_MAX)
     return member_key(way, value, source)
+
+
+def to_selected(selector: members_pb2.MemberSelector) -> str:
+    """Returns the lookup key of the member that a request names.
+
+    Raises:
+        Rejected: Nobody is named, or an external id without its source.
+    """
+    if selector.member.WhichOneof("ref") == "external_id":
+        require_id(selector.source, "selector.source")
+    key = to_member_key(selector.member, selector.source, "selector.member")
+    if not key:
+        raise Rejected("FIELD_REQUIRED", "selector.member is required", "selector.member")
+    return key
 
 
 def _order(message: events_pb2.Order, source: str, book_currency: str) -> Order:

@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 
 from plugin.errors import Rejected
 from plugin.money import format_minor
-from plugin.redemption.life import Kind, Redemption, Status, Step, StepKind, parse_public_id
+from plugin.redemption.life import (
+    Kind,
+    Redemption,
+    Status,
+    Step,
+    StepKind,
+    not_found,
+    parse_public_id,
+)
 from plugin.services.fields import CODE_LENGTH_MAX, read_text, require_actor, require_id
 from plugin.store import coupons as store_coupons
 from plugin.store import draws as store_draws
@@ -110,7 +118,7 @@ def show(number: Number, book: BookCode = "", as_json: AsJson = False) -> None:
         with session.engine.connect() as connection:
             one = store.read_redemptions(connection, chosen.id, [wanted]).get(wanted)
             if one is None:
-                raise decisions.not_found(number)
+                raise not_found(number)
             tasks = store.open_tasks(connection, [wanted]).get(wanted, set())
             steps = store.read_steps(connection, wanted)
             tickets = store_draws.tickets_of_redemptions(connection, [wanted]).get(wanted, [])
@@ -357,7 +365,7 @@ def _show_steps(steps: Sequence[Step], book: Book) -> None:
 def _number(public_id: str) -> int:
     number = parse_public_id(public_id)
     if number is None:
-        raise decisions.not_found(public_id)
+        raise not_found(public_id)
     return number
 
 

@@ -19,6 +19,7 @@ from plugin.redemption.life import (
     check_can_cancel,
     check_decider,
     is_same_person,
+    not_found,
     parse_public_id,
 )
 from plugin.redemption.spending import SEPARATOR, Fulfilled, Spend, Taken, capture_key
@@ -247,15 +248,6 @@ def _same_order(one: Redemption, source: str, erp_order_id: str) -> None:
             f"redemption {one.public_id} is order {one.erp_order_id} of {one.erp_source}, not {erp_order_id} of {source}",
             "erp_order_id",
         )
-
-
-def not_found(public_id: str, field: str = "redemption_id") -> Rejected:
-    """Returns the error for a redemption or hold that does not exist."""
-    return Rejected(
-        "REDEMPTION_NOT_FOUND",
-        f"there is no redemption or hold {public_id[:64]!r}",
-        field,
-    )
 
 
 def _is_capture_for(key: str, order_id: str) -> bool:

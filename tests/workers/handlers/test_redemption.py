@@ -110,12 +110,37 @@ def test_a_redemption_is_held_ordered_shipped_and_returned_and_the_books_follow(
     assert shop.steps(one.public_id) == ["requested", "ordered", "shipped", "shipped", "returned"]
 
 
-def test_the_worked_example_of_the_books(shop: Any) -> None:
-    """5,000 points for goods that cost 42.00; an order return claws back 1,000; the rest expires: 42.00 is what it cost."""
+def test_the_worked_example_of_the_books(open_shop: Callable[..., Any]) -> None:
+    """10,000 points earned; 5,000 for goods that cost 42.00; a return claws back 1,000; 4,000 expire: 42.00 is what it cost."""
+    made = open_shop(rewards=DEFERRAL, expiry='kind = "months"\nmonths = 2', code="worked")
+    made.say(made.member(), made.order(amount=1_000_000), made.received())
+    one = made.redeem("mug")
+    made.say(made.shipped(one.public_id))
+    assert made.balances() | {"UNITS": 0, "ISSUED": 0, "STOCK_RECEIVED": 0} == {
+        "POINTS": -4_000,
+        "MARKETING_POINTS": 4_000,
+        "MARKETING_REDEMPTION": 4_200,
+        "INVENTORY": 42_000 - 4_200,
+        "UNITS": 0,
+        "ISSUED": 0,
+        "STOCK_RECEIVED": 0,
+    }
+    made.say(made.back(amount=100_000))
+    assert (made.points(), made.balances()["POINTS"]) == ((4_000, 0), -3_200)
+    made.expire(date(2026, 6, 1))
+    assert made.balances() == {
+        "MARKETING_REDEMPTION": 4_200,
+        "INVENTORY": 42_000 - 4_200,
+        "STOCK_RECEIVED": -42_000,
+    }
+
+
+def test_a_cancelled_redemption_frees_points_and_stock(shop: Any) -> None:
     one = shop.redeem("mug", 1)
     shop.decide(cancel, one.public_id, "ann", "changed her mind")
     assert shop.stock() == (10, 0, 42_000)
     assert shop.redemption(one.public_id).status is Status.CANCELLED
+    assert shop.redemption(one.public_id).hold.points == 0
 
 
 def test_approval_is_by_somebody_else_and_frees_everything_when_it_is_refused(shop: Any) -> None:
