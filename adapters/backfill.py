@@ -53,7 +53,7 @@ def backfill(
     """
     changes = adapter.changes(spool.begin(run))
     while True:
-        _send_waiting(spool, to)
+        send_waiting(spool, to)
         on_batch()
         kept = list(islice(changes, to.batch))
         if not kept:
@@ -61,10 +61,19 @@ def backfill(
         spool.append(kept)
 
 
-def _send_waiting(spool: Spool, to: Destination) -> None:
+def send_waiting(
+    spool: Spool, to: Destination, on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
+) -> None:
+    """Sends what waits in the spool, batch by batch, until nothing does.
+
+    Raises:
+        AdapterError: Pointbook or the spool could not be used; what was not answered stays.
+    """
     while taken := spool.take(to.batch):
         results = to.client.record(to.source, to.book, [each.event for each in taken], to.batch)
-        spool.mark_answered(taken, _answers(taken, results))
+        answers = _answers(taken, results)
+        spool.mark_answered(taken, answers)
+        on_answers(answers)
 
 
 def _answers(taken: Sequence[Outgoing], results: Sequence[intake_pb2.EventResult]) -> list[Answer]:

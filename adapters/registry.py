@@ -13,9 +13,6 @@ Opener = Callable[[dict[str, Any], Running], Erp]
 
 ADAPTERS = {
     "erpnext": "adapters.erpnext.adapter:open_erp",
-    "odoo": "adapters.odoo.adapter:open_erp",
-    "rest": "adapters.rest.adapter:open_erp",
-    "tryton": "adapters.tryton.adapter:open_erp",
 }
 
 

@@ -3,6 +3,9 @@
 A killed adapter therefore neither skips nor forgets: what is in the spool is sent, what is not in
 it is read again. Sending twice is harmless, so an answer that was not marked is asked for again.
 
+Sources that look twice at the same documents leave the numbering to the spool: it remembers a digest of
+each document it kept, leaves out what has not changed, and gives what has a version that rises.
+
 The file is SQLite in WAL mode with ``synchronous=FULL``: a commit is on disk when it returns. It is
 locked for as long as it is open; a second adapter on the same spool is told so. Only its owner may
 read it: events hold personal data.
@@ -11,12 +14,14 @@ read it: events hold personal data.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from adapters import numbering
 from adapters.contract import START, AdapterError, Change
 from pointbook.v1 import events_pb2
 
@@ -37,6 +42,9 @@ CREATE TABLE IF NOT EXISTS refusal (
     reason TEXT NOT NULL, message TEXT NOT NULL, field TEXT NOT NULL,
     file TEXT NOT NULL, first_row INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS seen (
+    identity TEXT PRIMARY KEY, digest BLOB NOT NULL, version INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS progress (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1), run TEXT NOT NULL, cursor TEXT NOT NULL
 );
@@ -88,15 +96,26 @@ class Tally(NamedTuple):
     events: int
 
 
+def wall_clock_ms() -> int:
+    """Returns milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
 class Spool:
     """The outbox of one source in one file. Use as a context manager.
+
+    Args:
+        path: The file; it is made when there is none.
+        clock_ms: Where versions come from: a document's version is the time it was kept, and above the one
+            before. A lost spool therefore numbers on where it stopped.
 
     Raises:
         SpoolUnusable: Another process has it open, or the file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock_ms: Callable[[], int] = wall_clock_ms) -> None:
         self.path = path
+        self._clock_ms = clock_ms
         with self._usable():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(_OWNER_ONLY)
@@ -132,21 +151,90 @@ class Spool:
             database.execute("DELETE FROM outbox")
             database.execute("DELETE FROM tally")
             database.execute("DELETE FROM refusal")
+            database.execute("DELETE FROM seen")
             return START
 
-    def append(self, changes: Sequence[Change]) -> None:
-        """Keeps events and the cursor of the last one, both or neither."""
+    def cursor(self) -> str:
+        """Returns where to read on; ``START`` before anything was kept."""
+        with self._usable():
+            (cursor,) = self._database.execute("SELECT cursor FROM progress").fetchone()
+        return str(cursor)
+
+    def append(self, changes: Sequence[Change]) -> list[events_pb2.Event]:
+        """Keeps events and the cursor of the last one, both or neither.
+
+        Documents without an ``event_id`` are numbered; those kept before with the same content are left out.
+
+        Returns:
+            The events that were kept, numbered.
+        """
         if not changes:
-            return
+            return []
         with self._transaction() as database:
+            kept = self._numbered(database, changes)
             database.executemany(
                 "INSERT INTO outbox (event, file, first_row) VALUES (?, ?, ?)",
                 [
-                    (each.event.SerializeToString(deterministic=True), each.file, each.row)
-                    for each in changes
+                    (event.SerializeToString(deterministic=True), each.file, each.row)
+                    for event, each in kept
                 ],
             )
             database.execute("UPDATE progress SET cursor = ?", (changes[-1].cursor,))
+        return [event for event, _ in kept]
+
+    def rewind(self) -> None:
+        """Has the source read from its beginning once more; what is known stays known."""
+        with self._transaction() as database:
+            database.execute("UPDATE progress SET cursor = ?", (START,))
+
+    def renumber(self, event: events_pb2.Event, version_min: int) -> events_pb2.Event:
+        """Keeps a document with a version of at least so much, whether it has changed or not.
+
+        For documents that Pointbook lacks, or has with other content.
+        """
+        with self._transaction() as database:
+            event = self._number(database, event, numbering.digest(event), version_min)
+            database.execute(
+                "INSERT INTO outbox (event, file, first_row) VALUES (?, '', 0)",
+                (event.SerializeToString(deterministic=True),),
+            )
+        return event
+
+    def _numbered(
+        self, database: sqlite3.Connection, changes: Sequence[Change]
+    ) -> list[tuple[events_pb2.Event, Change]]:
+        kept = []
+        for each in changes:
+            if each.event is None:
+                continue
+            if each.event.event_id:
+                kept.append((each.event, each))
+                continue
+            content = numbering.digest(each.event)
+            known = database.execute(
+                "SELECT 1 FROM seen WHERE identity = ? AND digest = ?",
+                (str(numbering.identity(each.event)), content),
+            ).fetchone()
+            if not known:
+                kept.append((self._number(database, each.event, content, 1), each))
+        return kept
+
+    def _number(
+        self,
+        database: sqlite3.Connection,
+        event: events_pb2.Event,
+        content: bytes,
+        version_min: int,
+    ) -> events_pb2.Event:
+        identity = str(numbering.identity(event))
+        row = database.execute(
+            "SELECT version FROM seen WHERE identity = ?", (identity,)
+        ).fetchone()
+        version = max(self._clock_ms(), version_min, row[0] + 1 if row else 1)
+        database.execute(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (identity, content, version)
+        )
+        return numbering.numbered(event, version)
 
     def take(self, events_max: int) -> list[Outgoing]:
         """Returns the oldest events that are not answered; they stay until ``mark_answered``."""

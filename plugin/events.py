@@ -279,6 +279,20 @@ def member_key(way: str, value: str, source: str) -> str:
     return f"{way}:{source}:{value}" if way == "external_id" else f"{way}:{value}"
 
 
+def external_id_of(key: str) -> tuple[str, str] | None:
+    """Returns source and external id of a member key; None when it names the member another way.
+
+    >>> external_id_of("external_id:a%3Ab:c:d")
+    ('a:b', 'c:d')
+    >>> external_id_of("phone:+8613800000000")
+    """
+    way, _, rest = key.partition(":")
+    if way != "external_id":
+        return None
+    source, _, value = rest.partition(":")
+    return source.replace("%3A", ":").replace("%25", "%"), value
+
+
 def lane_key(event: Event) -> str:
     """Returns what decides an event's lane: its member where it names one, else its order or itself.
 

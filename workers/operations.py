@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from zoneinfo import ZoneInfo
 
 import grpc
 import pika
@@ -11,10 +12,18 @@ from dramatiq.common import dq_name, xq_name
 from sqlalchemy import Engine
 
 from plugin.errors import Rejected, Unavailable
-from plugin.services.paging import page_after, page_size, page_token
+from plugin.services.paging import (
+    page_after,
+    page_size,
+    page_token,
+    text_page_after,
+    text_page_token,
+)
+from plugin.services.received import document_message, to_wanted
 from plugin.store import parked
 from plugin.store.books import Book, choose_book
 from plugin.store.counts import inbox_counts, lag
+from plugin.store.received import list_received
 from pointbook.v1 import operations_pb2, operations_pb2_grpc
 from workers.actors import Actors
 from workers.settings import Settings
@@ -24,6 +33,9 @@ logger = logging.getLogger(__name__)
 RETRY_MAX = 1_000
 REASON_LENGTH_MAX = 512
 BROKER_SECONDS_MAX = 3.0
+DOCUMENTS_DEFAULT = 1_000
+DOCUMENTS_MAX = 5_000
+"""Documents on a page: more than of other lists, because whoever reconciles reads them all."""
 
 
 class OperationsService(operations_pb2_grpc.OperationsServiceServicer):
@@ -111,6 +123,22 @@ class OperationsService(operations_pb2_grpc.OperationsServiceServicer):
             seconds=behind.seconds,
             batches_waiting=behind.batches_waiting,
             batches_not_in_ledger=behind.batches_not_in_ledger,
+        )
+
+    def ListDocuments(
+        self, request: operations_pb2.ListDocumentsRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.ListDocumentsResponse:
+        """Lists what a source sent, for comparing it with what the ERP holds."""
+        size = page_size(request.page_size, DOCUMENTS_DEFAULT, DOCUMENTS_MAX)
+        after = text_page_after(request.page_token)
+        book = choose_book(self._books(), request.book)
+        wanted = to_wanted(request, book)
+        with self._engine.connect() as connection:
+            page = list_received(connection, wanted, after, size)
+        zone = ZoneInfo(book.time_zone)
+        return operations_pb2.ListDocumentsResponse(
+            documents=[document_message(wanted.kind, one, zone) for one in page.documents],
+            next_page_token="" if page.next_after is None else text_page_token(page.next_after),
         )
 
     def _book_id(self, code: str) -> int | None:

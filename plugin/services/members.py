@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import grpc
 from sqlalchemy import Connection, Engine, select
 
+from plugin.events import external_id_of
 from plugin.program.tiers import tier_at
 from plugin.program.versions import Program, effective_program
 from plugin.services.fields import to_instant
@@ -17,7 +18,7 @@ from plugin.services.paging import page_after, page_size, page_token
 from plugin.services.wire import to_selected
 from plugin.store.books import Book, choose_book, load_programs
 from plugin.store.lookup import balance, find_member, list_facts
-from plugin.store.members import read_tiers
+from plugin.store.members import read_keys, read_tiers
 from plugin.store.tables import member
 from pointbook.v1 import members_pb2, members_pb2_grpc
 
@@ -42,7 +43,11 @@ class MemberService(members_pb2_grpc.MemberServiceServicer):
         """Returns a member without personal data."""
         with self._engine.connect() as connection:
             book, member_id = self._select(connection, request.selector)
-            return members_pb2.GetMemberResponse(member=_summary(connection, book, member_id))
+            summary = _summary(connection, book, member_id)
+            for name in map(external_id_of, read_keys(connection, member_id)):
+                if name is not None:
+                    summary.external_ids.add(source=name[0], external_id=name[1])
+        return members_pb2.GetMemberResponse(member=summary)
 
     def GetBalance(
         self, request: members_pb2.GetBalanceRequest, context: grpc.ServicerContext

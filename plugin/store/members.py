@@ -126,6 +126,14 @@ def merge_members(connection: Connection, merged: int, survivor: int) -> None:
     run("UPDATE lot SET member_id = %s WHERE member_id = %s", (survivor, merged))
 
 
+def read_keys(connection: Connection, member_id: int) -> list[str]:
+    """Returns the keys a member is known by, own ones before those of merged members."""
+    rows = cursor(connection).execute(
+        "SELECT key FROM identity WHERE member_id = %s ORDER BY is_merged, key", (member_id,)
+    )
+    return [row[0] for row in rows]
+
+
 def with_merged(connection: Connection, member_id: int) -> list[int]:
     """Returns a member and those who were merged into them: whose history is theirs."""
     rows = cursor(connection).execute(

@@ -27,7 +27,7 @@ from pointbook.v1 import events_pb2 as pointbook_dot_v1_dot_events__pb2
 from pointbook.v1 import intake_pb2 as pointbook_dot_v1_dot_intake__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apointbook/v1/members.proto\x12\x0cpointbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pointbook/v1/events.proto\x1a\x19pointbook/v1/intake.proto\"W\n\x0eMemberSelector\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\'\n\x06member\x18\x02 \x01(\x0b\x32\x17.pointbook.v1.MemberRef\x12\x0e\n\x06source\x18\x03 \x01(\t\"B\n\x10GetMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"@\n\x11GetMemberResponse\x12+\n\x06member\x18\x01 \x01(\x0b\x32\x1b.pointbook.v1.MemberSummary\"\xc6\x01\n\rMemberSummary\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x12\x0c\n\x04\x62ook\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\x12-\n\tjoined_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12&\n\x05tiers\x18\x06 \x03(\x0b\x32\x17.pointbook.v1.TierGrant\x12\x0e\n\x06points\x18\x07 \x01(\x03\x12\x0c\n\x04\x64\x65\x62t\x18\x08 \x01(\x03\"I\n\x12ListMembersRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x13ListMembersResponse\x12,\n\x07members\x18\x01 \x03(\x0b\x32\x1b.pointbook.v1.MemberSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x11GetBalanceRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x12GetBalanceResponse\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x0f\n\x07pending\x18\x03 \x01(\x03\x12\x0c\n\x04held\x18\x04 \x01(\x03\x12\x0c\n\x04\x64\x65\x62t\x18\x05 \x01(\x03\x12.\n\x08\x65xpiring\x18\x06 \x03(\x0b\x32\x1c.pointbook.v1.ExpiringPoints\x12\x0c\n\x04tier\x18\x07 \x01(\t\x12\x11\n\tnext_tier\x18\x08 \x01(\t\"4\n\x0e\x45xpiringPoints\x12\x12\n\nexpires_on\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x03\"n\n\x15ListPointFactsRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x16ListPointFactsResponse\x12&\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x17.pointbook.v1.PointFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x11QuoteOrderRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\"\n\x05order\x18\x03 \x01(\x0b\x32\x13.pointbook.v1.Order\"M\n\x12QuoteOrderResponse\x12\x0e\n\x06points\x18\x01 \x01(\x03\x12\'\n\x05rules\x18\x02 \x03(\x0b\x32\x18.pointbook.v1.RulePoints\"\x8d\x01\n\x13\x41\x64justPointsRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06points\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"=\n\x14\x41\x64justPointsResponse\x12%\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x17.pointbook.v1.PointFact\"\x96\x01\n\x15TransferPointsRequest\x12*\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12(\n\x02to\x18\x02 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"@\n\x16TransferPointsResponse\x12&\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x17.pointbook.v1.PointFact\"s\n\x13MergeMembersRequest\x12.\n\x08survivor\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12,\n\x06merged\x18\x02 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"E\n\x14MergeMembersResponse\x12-\n\x08survivor\x18\x01 \x01(\x0b\x32\x1b.pointbook.v1.MemberSummary\"Z\n\x14ImportMembersRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12$\n\x06member\x18\x03 \x01(\x0b\x32\x14.pointbook.v1.Member\"U\n\x15ImportMembersResponse\x12\x10\n\x08imported\x18\x01 \x01(\x03\x12*\n\x07refused\x18\x02 \x03(\x0b\x32\x19.pointbook.v1.EventResult\"E\n\x13\x45xportMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"\'\n\x14\x45xportMemberResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"T\n\x12\x45raseMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\x13\x45raseMemberResponse\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x32\xc2\x07\n\rMemberService\x12L\n\tGetMember\x12\x1e.pointbook.v1.GetMemberRequest\x1a\x1f.pointbook.v1.GetMemberResponse\x12R\n\x0bListMembers\x12 .pointbook.v1.ListMembersRequest\x1a!.pointbook.v1.ListMembersResponse\x12O\n\nGetBalance\x12\x1f.pointbook.v1.GetBalanceRequest\x1a .pointbook.v1.GetBalanceResponse\x12[\n\x0eListPointFacts\x12#.pointbook.v1.ListPointFactsRequest\x1a$.pointbook.v1.ListPointFactsResponse\x12O\n\nQuoteOrder\x12\x1f.pointbook.v1.QuoteOrderRequest\x1a .pointbook.v1.QuoteOrderResponse\x12U\n\x0c\x41\x64justPoints\x12!.pointbook.v1.AdjustPointsRequest\x1a\".pointbook.v1.AdjustPointsResponse\x12[\n\x0eTransferPoints\x12#.pointbook.v1.TransferPointsRequest\x1a$.pointbook.v1.TransferPointsResponse\x12U\n\x0cMergeMembers\x12!.pointbook.v1.MergeMembersRequest\x1a\".pointbook.v1.MergeMembersResponse\x12Z\n\rImportMembers\x12\".pointbook.v1.ImportMembersRequest\x1a#.pointbook.v1.ImportMembersResponse(\x01\x12U\n\x0c\x45xportMember\x12!.pointbook.v1.ExportMemberRequest\x1a\".pointbook.v1.ExportMemberResponse\x12R\n\x0b\x45raseMember\x12 .pointbook.v1.EraseMemberRequest\x1a!.pointbook.v1.EraseMemberResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1apointbook/v1/members.proto\x12\x0cpointbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pointbook/v1/events.proto\x1a\x19pointbook/v1/intake.proto\"W\n\x0eMemberSelector\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\'\n\x06member\x18\x02 \x01(\x0b\x32\x17.pointbook.v1.MemberRef\x12\x0e\n\x06source\x18\x03 \x01(\t\"B\n\x10GetMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"@\n\x11GetMemberResponse\x12+\n\x06member\x18\x01 \x01(\x0b\x32\x1b.pointbook.v1.MemberSummary\"\xf6\x01\n\rMemberSummary\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x12\x0c\n\x04\x62ook\x18\x02 \x01(\t\x12\x11\n\tis_active\x18\x03 \x01(\x08\x12-\n\tjoined_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12&\n\x05tiers\x18\x06 \x03(\x0b\x32\x17.pointbook.v1.TierGrant\x12\x0e\n\x06points\x18\x07 \x01(\x03\x12\x0c\n\x04\x64\x65\x62t\x18\x08 \x01(\x03\x12.\n\x0c\x65xternal_ids\x18\t \x03(\x0b\x32\x18.pointbook.v1.ExternalId\"1\n\nExternalId\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x13\n\x0b\x65xternal_id\x18\x02 \x01(\t\"I\n\x12ListMembersRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\\\n\x13ListMembersResponse\x12,\n\x07members\x18\x01 \x03(\x0b\x32\x1b.pointbook.v1.MemberSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x11GetBalanceRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb8\x01\n\x12GetBalanceResponse\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x0f\n\x07pending\x18\x03 \x01(\x03\x12\x0c\n\x04held\x18\x04 \x01(\x03\x12\x0c\n\x04\x64\x65\x62t\x18\x05 \x01(\x03\x12.\n\x08\x65xpiring\x18\x06 \x03(\x0b\x32\x1c.pointbook.v1.ExpiringPoints\x12\x0c\n\x04tier\x18\x07 \x01(\t\x12\x11\n\tnext_tier\x18\x08 \x01(\t\"4\n\x0e\x45xpiringPoints\x12\x12\n\nexpires_on\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x03\"n\n\x15ListPointFactsRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x16ListPointFactsResponse\x12&\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x17.pointbook.v1.PointFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"U\n\x11QuoteOrderRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\"\n\x05order\x18\x03 \x01(\x0b\x32\x13.pointbook.v1.Order\"M\n\x12QuoteOrderResponse\x12\x0e\n\x06points\x18\x01 \x01(\x03\x12\'\n\x05rules\x18\x02 \x03(\x0b\x32\x18.pointbook.v1.RulePoints\"\x8d\x01\n\x13\x41\x64justPointsRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06points\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"=\n\x14\x41\x64justPointsResponse\x12%\n\x04\x66\x61\x63t\x18\x01 \x01(\x0b\x32\x17.pointbook.v1.PointFact\"\x96\x01\n\x15TransferPointsRequest\x12*\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12(\n\x02to\x18\x02 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06points\x18\x03 \x01(\x03\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"@\n\x16TransferPointsResponse\x12&\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x17.pointbook.v1.PointFact\"s\n\x13MergeMembersRequest\x12.\n\x08survivor\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12,\n\x06merged\x18\x02 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"E\n\x14MergeMembersResponse\x12-\n\x08survivor\x18\x01 \x01(\x0b\x32\x1b.pointbook.v1.MemberSummary\"Z\n\x14ImportMembersRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12$\n\x06member\x18\x03 \x01(\x0b\x32\x14.pointbook.v1.Member\"U\n\x15ImportMembersResponse\x12\x10\n\x08imported\x18\x01 \x01(\x03\x12*\n\x07refused\x18\x02 \x03(\x0b\x32\x19.pointbook.v1.EventResult\"E\n\x13\x45xportMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\"\'\n\x14\x45xportMemberResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"T\n\x12\x45raseMemberRequest\x12.\n\x08selector\x18\x01 \x01(\x0b\x32\x1c.pointbook.v1.MemberSelector\x12\x0e\n\x06reason\x18\x02 \x01(\t\"(\n\x13\x45raseMemberResponse\x12\x11\n\tmember_id\x18\x01 \x01(\x03\x32\xc2\x07\n\rMemberService\x12L\n\tGetMember\x12\x1e.pointbook.v1.GetMemberRequest\x1a\x1f.pointbook.v1.GetMemberResponse\x12R\n\x0bListMembers\x12 .pointbook.v1.ListMembersRequest\x1a!.pointbook.v1.ListMembersResponse\x12O\n\nGetBalance\x12\x1f.pointbook.v1.GetBalanceRequest\x1a .pointbook.v1.GetBalanceResponse\x12[\n\x0eListPointFacts\x12#.pointbook.v1.ListPointFactsRequest\x1a$.pointbook.v1.ListPointFactsResponse\x12O\n\nQuoteOrder\x12\x1f.pointbook.v1.QuoteOrderRequest\x1a .pointbook.v1.QuoteOrderResponse\x12U\n\x0c\x41\x64justPoints\x12!.pointbook.v1.AdjustPointsRequest\x1a\".pointbook.v1.AdjustPointsResponse\x12[\n\x0eTransferPoints\x12#.pointbook.v1.TransferPointsRequest\x1a$.pointbook.v1.TransferPointsResponse\x12U\n\x0cMergeMembers\x12!.pointbook.v1.MergeMembersRequest\x1a\".pointbook.v1.MergeMembersResponse\x12Z\n\rImportMembers\x12\".pointbook.v1.ImportMembersRequest\x1a#.pointbook.v1.ImportMembersResponse(\x01\x12U\n\x0c\x45xportMember\x12!.pointbook.v1.ExportMemberRequest\x1a\".pointbook.v1.ExportMemberResponse\x12R\n\x0b\x45raseMember\x12 .pointbook.v1.EraseMemberRequest\x1a!.pointbook.v1.EraseMemberResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,49 +41,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMEMBERRESPONSE']._serialized_start=288
   _globals['_GETMEMBERRESPONSE']._serialized_end=352
   _globals['_MEMBERSUMMARY']._serialized_start=355
-  _globals['_MEMBERSUMMARY']._serialized_end=553
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=555
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=628
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=630
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=722
-  _globals['_GETBALANCEREQUEST']._serialized_start=724
-  _globals['_GETBALANCEREQUEST']._serialized_end=834
-  _globals['_GETBALANCERESPONSE']._serialized_start=837
-  _globals['_GETBALANCERESPONSE']._serialized_end=1021
-  _globals['_EXPIRINGPOINTS']._serialized_start=1023
-  _globals['_EXPIRINGPOINTS']._serialized_end=1075
-  _globals['_LISTPOINTFACTSREQUEST']._serialized_start=1077
-  _globals['_LISTPOINTFACTSREQUEST']._serialized_end=1187
-  _globals['_LISTPOINTFACTSRESPONSE']._serialized_start=1189
-  _globals['_LISTPOINTFACTSRESPONSE']._serialized_end=1278
-  _globals['_QUOTEORDERREQUEST']._serialized_start=1280
-  _globals['_QUOTEORDERREQUEST']._serialized_end=1365
-  _globals['_QUOTEORDERRESPONSE']._serialized_start=1367
-  _globals['_QUOTEORDERRESPONSE']._serialized_end=1444
-  _globals['_ADJUSTPOINTSREQUEST']._serialized_start=1447
-  _globals['_ADJUSTPOINTSREQUEST']._serialized_end=1588
-  _globals['_ADJUSTPOINTSRESPONSE']._serialized_start=1590
-  _globals['_ADJUSTPOINTSRESPONSE']._serialized_end=1651
-  _globals['_TRANSFERPOINTSREQUEST']._serialized_start=1654
-  _globals['_TRANSFERPOINTSREQUEST']._serialized_end=1804
-  _globals['_TRANSFERPOINTSRESPONSE']._serialized_start=1806
-  _globals['_TRANSFERPOINTSRESPONSE']._serialized_end=1870
-  _globals['_MERGEMEMBERSREQUEST']._serialized_start=1872
-  _globals['_MERGEMEMBERSREQUEST']._serialized_end=1987
-  _globals['_MERGEMEMBERSRESPONSE']._serialized_start=1989
-  _globals['_MERGEMEMBERSRESPONSE']._serialized_end=2058
-  _globals['_IMPORTMEMBERSREQUEST']._serialized_start=2060
-  _globals['_IMPORTMEMBERSREQUEST']._serialized_end=2150
-  _globals['_IMPORTMEMBERSRESPONSE']._serialized_start=2152
-  _globals['_IMPORTMEMBERSRESPONSE']._serialized_end=2237
-  _globals['_EXPORTMEMBERREQUEST']._serialized_start=2239
-  _globals['_EXPORTMEMBERREQUEST']._serialized_end=2308
-  _globals['_EXPORTMEMBERRESPONSE']._serialized_start=2310
-  _globals['_EXPORTMEMBERRESPONSE']._serialized_end=2349
-  _globals['_ERASEMEMBERREQUEST']._serialized_start=2351
-  _globals['_ERASEMEMBERREQUEST']._serialized_end=2435
-  _globals['_ERASEMEMBERRESPONSE']._serialized_start=2437
-  _globals['_ERASEMEMBERRESPONSE']._serialized_end=2477
-  _globals['_MEMBERSERVICE']._serialized_start=2480
-  _globals['_MEMBERSERVICE']._serialized_end=3442
+  _globals['_MEMBERSUMMARY']._serialized_end=601
+  _globals['_EXTERNALID']._serialized_start=603
+  _globals['_EXTERNALID']._serialized_end=652
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=654
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=727
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=729
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=821
+  _globals['_GETBALANCEREQUEST']._serialized_start=823
+  _globals['_GETBALANCEREQUEST']._serialized_end=933
+  _globals['_GETBALANCERESPONSE']._serialized_start=936
+  _globals['_GETBALANCERESPONSE']._serialized_end=1120
+  _globals['_EXPIRINGPOINTS']._serialized_start=1122
+  _globals['_EXPIRINGPOINTS']._serialized_end=1174
+  _globals['_LISTPOINTFACTSREQUEST']._serialized_start=1176
+  _globals['_LISTPOINTFACTSREQUEST']._serialized_end=1286
+  _globals['_LISTPOINTFACTSRESPONSE']._serialized_start=1288
+  _globals['_LISTPOINTFACTSRESPONSE']._serialized_end=1377
+  _globals['_QUOTEORDERREQUEST']._serialized_start=1379
+  _globals['_QUOTEORDERREQUEST']._serialized_end=1464
+  _globals['_QUOTEORDERRESPONSE']._serialized_start=1466
+  _globals['_QUOTEORDERRESPONSE']._serialized_end=1543
+  _globals['_ADJUSTPOINTSREQUEST']._serialized_start=1546
+  _globals['_ADJUSTPOINTSREQUEST']._serialized_end=1687
+  _globals['_ADJUSTPOINTSRESPONSE']._serialized_start=1689
+  _globals['_ADJUSTPOINTSRESPONSE']._serialized_end=1750
+  _globals['_TRANSFERPOINTSREQUEST']._serialized_start=1753
+  _globals['_TRANSFERPOINTSREQUEST']._serialized_end=1903
+  _globals['_TRANSFERPOINTSRESPONSE']._serialized_start=1905
+  _globals['_TRANSFERPOINTSRESPONSE']._serialized_end=1969
+  _globals['_MERGEMEMBERSREQUEST']._serialized_start=1971
+  _globals['_MERGEMEMBERSREQUEST']._serialized_end=2086
+  _globals['_MERGEMEMBERSRESPONSE']._serialized_start=2088
+  _globals['_MERGEMEMBERSRESPONSE']._serialized_end=2157
+  _globals['_IMPORTMEMBERSREQUEST']._serialized_start=2159
+  _globals['_IMPORTMEMBERSREQUEST']._serialized_end=2249
+  _globals['_IMPORTMEMBERSRESPONSE']._serialized_start=2251
+  _globals['_IMPORTMEMBERSRESPONSE']._serialized_end=2336
+  _globals['_EXPORTMEMBERREQUEST']._serialized_start=2338
+  _globals['_EXPORTMEMBERREQUEST']._serialized_end=2407
+  _globals['_EXPORTMEMBERRESPONSE']._serialized_start=2409
+  _globals['_EXPORTMEMBERRESPONSE']._serialized_end=2448
+  _globals['_ERASEMEMBERREQUEST']._serialized_start=2450
+  _globals['_ERASEMEMBERREQUEST']._serialized_end=2534
+  _globals['_ERASEMEMBERRESPONSE']._serialized_start=2536
+  _globals['_ERASEMEMBERRESPONSE']._serialized_end=2576
+  _globals['_MEMBERSERVICE']._serialized_start=2579
+  _globals['_MEMBERSERVICE']._serialized_end=3541
 # @@protoc_insertion_point(module_scope)

@@ -34,7 +34,7 @@ class GetMemberResponse(_message.Message):
     def __init__(self, member: _Optional[_Union[MemberSummary, _Mapping]] = ...) -> None: ...
 
 class MemberSummary(_message.Message):
-    __slots__ = ("member_id", "book", "is_active", "joined_at", "tier", "tiers", "points", "debt")
+    __slots__ = ("member_id", "book", "is_active", "joined_at", "tier", "tiers", "points", "debt", "external_ids")
     MEMBER_ID_FIELD_NUMBER: _ClassVar[int]
     BOOK_FIELD_NUMBER: _ClassVar[int]
     IS_ACTIVE_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class MemberSummary(_message.Message):
     TIERS_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     DEBT_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_IDS_FIELD_NUMBER: _ClassVar[int]
     member_id: int
     book: str
     is_active: bool
@@ -51,7 +52,16 @@ class MemberSummary(_message.Message):
     tiers: _containers.RepeatedCompositeFieldContainer[_events_pb2.TierGrant]
     points: int
     debt: int
-    def __init__(self, member_id: _Optional[int] = ..., book: _Optional[str] = ..., is_active: _Optional[bool] = ..., joined_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tier: _Optional[str] = ..., tiers: _Optional[_Iterable[_Union[_events_pb2.TierGrant, _Mapping]]] = ..., points: _Optional[int] = ..., debt: _Optional[int] = ...) -> None: ...
+    external_ids: _containers.RepeatedCompositeFieldContainer[ExternalId]
+    def __init__(self, member_id: _Optional[int] = ..., book: _Optional[str] = ..., is_active: _Optional[bool] = ..., joined_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., tier: _Optional[str] = ..., tiers: _Optional[_Iterable[_Union[_events_pb2.TierGrant, _Mapping]]] = ..., points: _Optional[int] = ..., debt: _Optional[int] = ..., external_ids: _Optional[_Iterable[_Union[ExternalId, _Mapping]]] = ...) -> None: ...
+
+class ExternalId(_message.Message):
+    __slots__ = ("source", "external_id")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    external_id: str
+    def __init__(self, source: _Optional[str] = ..., external_id: _Optional[str] = ...) -> None: ...
 
 class ListMembersRequest(_message.Message):
     __slots__ = ("book", "page_size", "page_token")

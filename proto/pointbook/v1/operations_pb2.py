@@ -23,43 +23,50 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from pointbook.v1 import intake_pb2 as pointbook_dot_v1_dot_intake__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpointbook/v1/operations.proto\x12\x0cpointbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\" \n\x10GetQueuesRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"\xaa\x01\n\x11GetQueuesResponse\x12(\n\x05inbox\x18\x01 \x01(\x0b\x32\x19.pointbook.v1.InboxCounts\x12&\n\x05lanes\x18\x02 \x03(\x0b\x32\x17.pointbook.v1.LaneCount\x12)\n\x06queues\x18\x03 \x03(\x0b\x32\x19.pointbook.v1.BrokerQueue\x12\x18\n\x10\x62roker_reachable\x18\x04 \x01(\x08\"|\n\x0bInboxCounts\x12\x10\n\x08received\x18\x01 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x03\x12\x0f\n\x07waiting\x18\x03 \x01(\x03\x12\x0e\n\x06parked\x18\x04 \x01(\x03\x12\x11\n\tdiscarded\x18\x05 \x01(\x03\x12\x16\n\x0eorders_awaited\x18\x06 \x01(\x03\")\n\tLaneCount\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\"@\n\x0b\x42rokerQueue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08messages\x18\x02 \x01(\x03\x12\x11\n\tconsumers\x18\x03 \x01(\x05\"H\n\x11ListParkedRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x12ListParkedResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.pointbook.v1.ParkedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x91\x01\n\x0bParkedEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12-\n\tparked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\x12RetryParkedRequest\x12\x11\n\tsequences\x18\x01 \x03(\x03\x12\x0c\n\x04\x62ook\x18\x02 \x01(\t\"#\n\x13RetryParkedResponse\x12\x0c\n\x04sent\x18\x01 \x01(\x03\"8\n\x14\x44iscardParkedRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x15\x44iscardParkedResponse\"\x1d\n\rGetLagRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"Y\n\x0eGetLagResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x17\n\x0f\x62\x61tches_waiting\x18\x02 \x01(\x03\x12\x1d\n\x15\x62\x61tches_not_in_ledger\x18\x03 \x01(\x03\x32\xa5\x03\n\x11OperationsService\x12L\n\tGetQueues\x12\x1e.pointbook.v1.GetQueuesRequest\x1a\x1f.pointbook.v1.GetQueuesResponse\x12O\n\nListParked\x12\x1f.pointbook.v1.ListParkedRequest\x1a .pointbook.v1.ListParkedResponse\x12R\n\x0bRetryParked\x12 .pointbook.v1.RetryParkedRequest\x1a!.pointbook.v1.RetryParkedResponse\x12X\n\rDiscardParked\x12\".pointbook.v1.DiscardParkedRequest\x1a#.pointbook.v1.DiscardParkedResponse\x12\x43\n\x06GetLag\x12\x1b.pointbook.v1.GetLagRequest\x1a\x1c.pointbook.v1.GetLagResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dpointbook/v1/operations.proto\x12\x0cpointbook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19pointbook/v1/intake.proto\" \n\x10GetQueuesRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"\xaa\x01\n\x11GetQueuesResponse\x12(\n\x05inbox\x18\x01 \x01(\x0b\x32\x19.pointbook.v1.InboxCounts\x12&\n\x05lanes\x18\x02 \x03(\x0b\x32\x17.pointbook.v1.LaneCount\x12)\n\x06queues\x18\x03 \x03(\x0b\x32\x19.pointbook.v1.BrokerQueue\x12\x18\n\x10\x62roker_reachable\x18\x04 \x01(\x08\"|\n\x0bInboxCounts\x12\x10\n\x08received\x18\x01 \x01(\x03\x12\x0f\n\x07\x61pplied\x18\x02 \x01(\x03\x12\x0f\n\x07waiting\x18\x03 \x01(\x03\x12\x0e\n\x06parked\x18\x04 \x01(\x03\x12\x11\n\tdiscarded\x18\x05 \x01(\x03\x12\x16\n\x0eorders_awaited\x18\x06 \x01(\x03\")\n\tLaneCount\x12\x0c\n\x04lane\x18\x01 \x01(\x05\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\"@\n\x0b\x42rokerQueue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08messages\x18\x02 \x01(\x03\x12\x11\n\tconsumers\x18\x03 \x01(\x05\"H\n\x11ListParkedRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x12ListParkedResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.pointbook.v1.ParkedEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x91\x01\n\x0bParkedEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12-\n\tparked_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"5\n\x12RetryParkedRequest\x12\x11\n\tsequences\x18\x01 \x03(\x03\x12\x0c\n\x04\x62ook\x18\x02 \x01(\t\"#\n\x13RetryParkedResponse\x12\x0c\n\x04sent\x18\x01 \x01(\x03\"8\n\x14\x44iscardParkedRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x17\n\x15\x44iscardParkedResponse\"\x1d\n\rGetLagRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\"Y\n\x0eGetLagResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x17\n\x0f\x62\x61tches_waiting\x18\x02 \x01(\x03\x12\x1d\n\x15\x62\x61tches_not_in_ledger\x18\x03 \x01(\x03\"\x8c\x01\n\x14ListDocumentsRequest\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07\x66rom_on\x18\x04 \x01(\t\x12\x10\n\x08until_on\x18\x05 \x01(\t\x12\x11\n\tpage_size\x18\x06 \x01(\x05\x12\x12\n\npage_token\x18\x07 \x01(\t\"[\n\x15ListDocumentsResponse\x12)\n\tdocuments\x18\x01 \x03(\x0b\x32\x16.pointbook.v1.Document\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe3\x01\n\x08\x44ocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\n\n\x02on\x18\x04 \x01(\t\x12\x17\n\x0f\x64ocument_status\x18\x05 \x01(\t\x12)\n\x06status\x18\x06 \x01(\x0e\x32\x19.pointbook.v1.EventStatus\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x08 \x01(\x03\x12\x15\n\rcurrency_code\x18\t \x01(\t\x12\x10\n\x08quantity\x18\n \x01(\t\x12\r\n\x05lines\x18\x0b \x01(\x03\x32\xff\x03\n\x11OperationsService\x12L\n\tGetQueues\x12\x1e.pointbook.v1.GetQueuesRequest\x1a\x1f.pointbook.v1.GetQueuesResponse\x12O\n\nListParked\x12\x1f.pointbook.v1.ListParkedRequest\x1a .pointbook.v1.ListParkedResponse\x12R\n\x0bRetryParked\x12 .pointbook.v1.RetryParkedRequest\x1a!.pointbook.v1.RetryParkedResponse\x12X\n\rDiscardParked\x12\".pointbook.v1.DiscardParkedRequest\x1a#.pointbook.v1.DiscardParkedResponse\x12\x43\n\x06GetLag\x12\x1b.pointbook.v1.GetLagRequest\x1a\x1c.pointbook.v1.GetLagResponse\x12X\n\rListDocuments\x12\".pointbook.v1.ListDocumentsRequest\x1a#.pointbook.v1.ListDocumentsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pointbook.v1.operations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETQUEUESREQUEST']._serialized_start=80
-  _globals['_GETQUEUESREQUEST']._serialized_end=112
-  _globals['_GETQUEUESRESPONSE']._serialized_start=115
-  _globals['_GETQUEUESRESPONSE']._serialized_end=285
-  _globals['_INBOXCOUNTS']._serialized_start=287
-  _globals['_INBOXCOUNTS']._serialized_end=411
-  _globals['_LANECOUNT']._serialized_start=413
-  _globals['_LANECOUNT']._serialized_end=454
-  _globals['_BROKERQUEUE']._serialized_start=456
-  _globals['_BROKERQUEUE']._serialized_end=520
-  _globals['_LISTPARKEDREQUEST']._serialized_start=522
-  _globals['_LISTPARKEDREQUEST']._serialized_end=594
-  _globals['_LISTPARKEDRESPONSE']._serialized_start=596
-  _globals['_LISTPARKEDRESPONSE']._serialized_end=684
-  _globals['_PARKEDEVENT']._serialized_start=687
-  _globals['_PARKEDEVENT']._serialized_end=832
-  _globals['_RETRYPARKEDREQUEST']._serialized_start=834
-  _globals['_RETRYPARKEDREQUEST']._serialized_end=887
-  _globals['_RETRYPARKEDRESPONSE']._serialized_start=889
-  _globals['_RETRYPARKEDRESPONSE']._serialized_end=924
-  _globals['_DISCARDPARKEDREQUEST']._serialized_start=926
-  _globals['_DISCARDPARKEDREQUEST']._serialized_end=982
-  _globals['_DISCARDPARKEDRESPONSE']._serialized_start=984
-  _globals['_DISCARDPARKEDRESPONSE']._serialized_end=1007
-  _globals['_GETLAGREQUEST']._serialized_start=1009
-  _globals['_GETLAGREQUEST']._serialized_end=1038
-  _globals['_GETLAGRESPONSE']._serialized_start=1040
-  _globals['_GETLAGRESPONSE']._serialized_end=1129
-  _globals['_OPERATIONSSERVICE']._serialized_start=1132
-  _globals['_OPERATIONSSERVICE']._serialized_end=1553
+  _globals['_GETQUEUESREQUEST']._serialized_start=107
+  _globals['_GETQUEUESREQUEST']._serialized_end=139
+  _globals['_GETQUEUESRESPONSE']._serialized_start=142
+  _globals['_GETQUEUESRESPONSE']._serialized_end=312
+  _globals['_INBOXCOUNTS']._serialized_start=314
+  _globals['_INBOXCOUNTS']._serialized_end=438
+  _globals['_LANECOUNT']._serialized_start=440
+  _globals['_LANECOUNT']._serialized_end=481
+  _globals['_BROKERQUEUE']._serialized_start=483
+  _globals['_BROKERQUEUE']._serialized_end=547
+  _globals['_LISTPARKEDREQUEST']._serialized_start=549
+  _globals['_LISTPARKEDREQUEST']._serialized_end=621
+  _globals['_LISTPARKEDRESPONSE']._serialized_start=623
+  _globals['_LISTPARKEDRESPONSE']._serialized_end=711
+  _globals['_PARKEDEVENT']._serialized_start=714
+  _globals['_PARKEDEVENT']._serialized_end=859
+  _globals['_RETRYPARKEDREQUEST']._serialized_start=861
+  _globals['_RETRYPARKEDREQUEST']._serialized_end=914
+  _globals['_RETRYPARKEDRESPONSE']._serialized_start=916
+  _globals['_RETRYPARKEDRESPONSE']._serialized_end=951
+  _globals['_DISCARDPARKEDREQUEST']._serialized_start=953
+  _globals['_DISCARDPARKEDREQUEST']._serialized_end=1009
+  _globals['_DISCARDPARKEDRESPONSE']._serialized_start=1011
+  _globals['_DISCARDPARKEDRESPONSE']._serialized_end=1034
+  _globals['_GETLAGREQUEST']._serialized_start=1036
+  _globals['_GETLAGREQUEST']._serialized_end=1065
+  _globals['_GETLAGRESPONSE']._serialized_start=1067
+  _globals['_GETLAGRESPONSE']._serialized_end=1156
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1159
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1299
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1301
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1392
+  _globals['_DOCUMENT']._serialized_start=1395
+  _globals['_DOCUMENT']._serialized_end=1622
+  _globals['_OPERATIONSSERVICE']._serialized_start=1625
+  _globals['_OPERATIONSSERVICE']._serialized_end=2136
 # @@protoc_insertion_point(module_scope)

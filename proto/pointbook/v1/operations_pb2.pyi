@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from pointbook.v1 import intake_pb2 as _intake_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -136,3 +137,55 @@ class GetLagResponse(_message.Message):
     batches_waiting: int
     batches_not_in_ledger: int
     def __init__(self, seconds: _Optional[float] = ..., batches_waiting: _Optional[int] = ..., batches_not_in_ledger: _Optional[int] = ...) -> None: ...
+
+class ListDocumentsRequest(_message.Message):
+    __slots__ = ("book", "source", "kind", "from_on", "until_on", "page_size", "page_token")
+    BOOK_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FROM_ON_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_ON_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    book: str
+    source: str
+    kind: str
+    from_on: str
+    until_on: str
+    page_size: int
+    page_token: str
+    def __init__(self, book: _Optional[str] = ..., source: _Optional[str] = ..., kind: _Optional[str] = ..., from_on: _Optional[str] = ..., until_on: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDocumentsResponse(_message.Message):
+    __slots__ = ("documents", "next_page_token")
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    documents: _containers.RepeatedCompositeFieldContainer[Document]
+    next_page_token: str
+    def __init__(self, documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Document(_message.Message):
+    __slots__ = ("kind", "id", "version", "on", "document_status", "status", "reason", "amount_minor", "currency_code", "quantity", "lines")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_STATUS_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_MINOR_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_CODE_FIELD_NUMBER: _ClassVar[int]
+    QUANTITY_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    id: str
+    version: int
+    on: str
+    document_status: str
+    status: _intake_pb2.EventStatus
+    reason: str
+    amount_minor: int
+    currency_code: str
+    quantity: str
+    lines: int
+    def __init__(self, kind: _Optional[str] = ..., id: _Optional[str] = ..., version: _Optional[int] = ..., on: _Optional[str] = ..., document_status: _Optional[str] = ..., status: _Optional[_Union[_intake_pb2.EventStatus, str]] = ..., reason: _Optional[str] = ..., amount_minor: _Optional[int] = ..., currency_code: _Optional[str] = ..., quantity: _Optional[str] = ..., lines: _Optional[int] = ...) -> None: ...

@@ -60,6 +60,11 @@ class OperationsServiceStub:
                 request_serializer=pointbook_dot_v1_dot_operations__pb2.GetLagRequest.SerializeToString,
                 response_deserializer=pointbook_dot_v1_dot_operations__pb2.GetLagResponse.FromString,
                 _registered_method=True)
+        self.ListDocuments = channel.unary_unary(
+                '/pointbook.v1.OperationsService/ListDocuments',
+                request_serializer=pointbook_dot_v1_dot_operations__pb2.ListDocumentsRequest.SerializeToString,
+                response_deserializer=pointbook_dot_v1_dot_operations__pb2.ListDocumentsResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer:
@@ -101,6 +106,14 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDocuments(self, request, context):
+        """Lists the documents of a source as they were received, each once at its highest version, also when that is waiting, parked or discarded:
+        whoever sits beside the ERP compares them with what the ERP holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +141,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.GetLag,
                     request_deserializer=pointbook_dot_v1_dot_operations__pb2.GetLagRequest.FromString,
                     response_serializer=pointbook_dot_v1_dot_operations__pb2.GetLagResponse.SerializeToString,
+            ),
+            'ListDocuments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDocuments,
+                    request_deserializer=pointbook_dot_v1_dot_operations__pb2.ListDocumentsRequest.FromString,
+                    response_serializer=pointbook_dot_v1_dot_operations__pb2.ListDocumentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +284,33 @@ class OperationsService:
             '/pointbook.v1.OperationsService/GetLag',
             pointbook_dot_v1_dot_operations__pb2.GetLagRequest.SerializeToString,
             pointbook_dot_v1_dot_operations__pb2.GetLagResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDocuments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pointbook.v1.OperationsService/ListDocuments',
+            pointbook_dot_v1_dot_operations__pb2.ListDocumentsRequest.SerializeToString,
+            pointbook_dot_v1_dot_operations__pb2.ListDocumentsResponse.FromString,
             options,
             channel_credentials,
             insecure,
