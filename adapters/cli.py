@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from adapters.backfill import Destination, backfill
 from adapters.client import EVENTS_PER_BATCH, EVENTS_PER_BATCH_MAX, IntakeClient, Target
 from adapters.contract import AdapterError
+from adapters.health import served
+from adapters.opening import opened
+from adapters.registry import open_erp
 from adapters.report import ErrorsFile, Report
+from adapters.settings import load_settings
 from adapters.spool import Spool
 from adapters.table.adapter import TableAdapter
 from adapters.table.mapping import FileName, Mapping, load_mapping
@@ -102,6 +110,60 @@ def backfill_csv(
         _show(report)
     if not report.is_fine:
         raise typer.Exit(FOUND_SOMETHING)
+
+
+SettingsFile = Annotated[Path, typer.Argument(help="Settings file (TOML) of the adapter.")]
+
+
+@backfill_app.command("erp")
+def backfill_erp(
+    file: SettingsFile,
+    again: Annotated[
+        bool, typer.Option("--again", help="Read everything once more, from the beginning.")
+    ] = False,
+) -> None:
+    """Send everything a live ERP holds. Killed or failed, run it again: it goes on."""
+    with _exit_status(), opened(load_settings(file)) as ready:
+        spool = ready.follower.spool
+        if again:
+            spool.rewind()
+        is_fine = ready.follower.look()
+        table = Table("Events", "Count", title="Backfill")
+        table.columns[1].justify = "right"
+        for each in spool.tallies():
+            table.add_row(f"{each.outcome} {each.reason}".rstrip(), f"{each.events:,}")
+        table.add_row("waiting", f"{spool.waiting():,}")
+        console.print(table)
+        for part, why in ready.health.said()["problems"].items():
+            complaints.print(f"{part}: {why}", style="red", markup=False, soft_wrap=True)
+    if not is_fine:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@app.command()
+def run(file: SettingsFile) -> None:
+    """Follow a live ERP until stopped: read, send, write redemptions back."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold whole addresses
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with _exit_status():
+        settings = load_settings(file)
+        with opened(settings) as ready, served(ready.health, settings.run.health_address):
+            ready.follower.run(stop)
+
+
+@app.command()
+def check(file: SettingsFile) -> None:
+    """Look whether a live ERP can be read: version, rights, settings."""
+    with _exit_status():
+        erp = open_erp(load_settings(file))
+        try:
+            for line in erp.check():
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+        finally:
+            erp.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,3 +104,7 @@ class Erp(Adapter, Protocol):
             AdapterError: Something needed is missing; the message says what to do about it.
         """
         ...
+
+    def close(self) -> None:
+        """Closes its connections."""
+        ...
