@@ -13,6 +13,7 @@ Opener = Callable[[dict[str, Any], Running], Erp]
 
 ADAPTERS = {
     "erpnext": "adapters.erpnext.adapter:open_erp",
+    "odoo": "adapters.odoo.adapter:open_erp",
 }
 
 

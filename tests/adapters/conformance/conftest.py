@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,14 @@ from adapters.spool import Spool
 from pointbook.v1 import events_pb2
 from tests.adapters.conformance.shop import Shop
 from tests.adapters.erpnext.fake import open_shop as open_erpnext
+from tests.adapters.odoo.fake import open_shop as open_odoo
 
-SHOPS: dict[str, Callable[[], AbstractContextManager[Shop]]] = {"erpnext": open_erpnext}
+SHOPS: dict[str, Callable[[], AbstractContextManager[Shop]]] = {
+    "erpnext": open_erpnext,
+    "odoo-17": partial(open_odoo, "17", "jsonrpc"),
+    "odoo-19": partial(open_odoo, "19", "jsonrpc"),
+    "odoo-19-json2": partial(open_odoo, "19", "json2"),
+}
 IMPATIENT = Patience(
     attempts_max=2, delay_seconds_first=0.01, delay_seconds_max=0.01, deadline_seconds=5
 )
