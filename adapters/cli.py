@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -19,11 +20,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from adapters.backfill import Destination, backfill
+from adapters.backfill import Destination, backfill, send_waiting
 from adapters.client import EVENTS_PER_BATCH, EVENTS_PER_BATCH_MAX, IntakeClient, Target
 from adapters.contract import AdapterError
 from adapters.health import served
 from adapters.opening import opened
+from adapters.reconcile import Comparison
+from adapters.reconcile import reconcile as compared
 from adapters.registry import open_erp
 from adapters.report import ErrorsFile, Report
 from adapters.settings import load_settings
@@ -152,6 +155,52 @@ def run(file: SettingsFile) -> None:
         settings = load_settings(file)
         with opened(settings) as ready, served(ready.health, settings.run.health_address):
             ready.follower.run(stop)
+
+
+@app.command()
+def reconcile(
+    file: SettingsFile,
+    since: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    until: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="The day after the last one.")
+    ],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Send what is missing or different again.")
+    ] = False,
+) -> None:
+    """Compare a live ERP with what Pointbook received, day by day and document by document (reconciliation 5)."""
+    with _exit_status():
+        settings = load_settings(file)
+        target = settings.pointbook.target()
+        with opened(settings) as ready:
+            follower = ready.follower
+            days = since.date(), until.date()
+            found = compared(follower.erp, target, settings.source, settings.pointbook.book, *days)
+            if repair:
+                for event, version_min in found.repairs:
+                    follower.spool.renumber(event, version_min)
+                send_waiting(follower.spool, follower.to)
+    _show_comparison(found, repair)
+    if found.differences:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def _show_comparison(found: Comparison, is_repaired: bool) -> None:
+    table = Table("Day", "Kind", "", "ERP", "Pointbook", title="Reconciliation 5")
+    for (on, kind), totals in found.days.items():
+        for what, (erp, ours) in (
+            ("documents", totals.documents),
+            ("amount, minor", totals.amount_minor),
+            ("quantity", totals.quantity),
+        ):
+            table.add_row(on, kind, what, str(erp), str(ours), style="" if erp == ours else "red")
+    console.print(table)
+    for each in found.differences:
+        sides = f"ERP: {each.erp or 'nothing'}; Pointbook: {each.pointbook or 'nothing'}"
+        line = f"{each.what} {each.document} {each.reason}".rstrip()
+        console.print(f"{line}: {sides}", markup=False, highlight=False, soft_wrap=True)
+    if is_repaired:
+        console.print(f"sent again: {len(found.repairs)}")
 
 
 @app.command()
