@@ -6,13 +6,16 @@ remembers the latest stamp and asks for later ones misses what committed since w
 * each pass asks again for an overlap before the latest stamp; the spool leaves out what it has;
 * stamps are compared with ``>=``, for some ERPs cut them to seconds;
 * inside a pass pages follow the row's key, which never changes, not its stamp, which may;
-* the cursor holds, for each stage, the stamp to begin from, the latest one seen, and the last key.
+* the latest stamp counts only up to when the pass began: a row that changed after its page was read is asked
+  for again, however long the pass took;
+* the cursor holds, for each stage, the stamp to begin from, the latest one seen, the last key, and when the
+  pass began.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -70,19 +73,31 @@ class Position:
         since: Stamp this pass began from, overlap taken off already; None for everything.
         latest: Latest stamp seen so far.
         after: Last key of this pass; None when the pass is through.
+        began: When this pass began, by our clock; None when it is through.
     """
 
     since: datetime | None = None
     latest: datetime | None = None
     after: Key | None = None
+    began: datetime | None = None
+
+
+def wall_clock() -> datetime:
+    """Returns the current instant."""
+    return datetime.now(UTC)
 
 
 class Feed:
     """The stages of one source, one pass after another. See ``adapters.contract.Adapter``."""
 
     def __init__(
-        self, stages: Sequence[Stage], overlap: timedelta = OVERLAP, rows: int = ROWS_PER_PAGE
+        self,
+        stages: Sequence[Stage],
+        overlap: timedelta = OVERLAP,
+        rows: int = ROWS_PER_PAGE,
+        clock: Callable[[], datetime] = wall_clock,
     ) -> None:
+        self._clock = clock
         self._stages = stages
         self._overlap = overlap
         self._rows = rows
@@ -99,7 +114,7 @@ class Feed:
     ) -> Iterator[Change]:
         if position.after is None:
             since = position.latest - self._overlap if position.latest else None
-            position = Position(since, position.latest)
+            position = Position(since, position.latest, began=self._clock())
         while True:
             page = stage.page(position.since, position.after, self._rows)
             before = write_cursor(positions)
@@ -113,7 +128,11 @@ class Feed:
 def _after(page: Page, position: Position) -> Position:
     stamps = [stamp for stamp in (position.latest, page.latest) if stamp is not None]
     latest = max(stamps, default=None)
-    return Position(position.since, latest, None if page.is_last else page.last)
+    if not page.is_last:
+        return Position(position.since, latest, page.last, position.began)
+    if latest is not None and position.began is not None:
+        latest = min(latest, position.began)
+    return Position(position.since, latest)
 
 
 def _changes(events: Sequence[events_pb2.Event], before: str, after: str) -> Iterator[Change]:
@@ -141,15 +160,15 @@ def read_cursor(cursor: str) -> dict[str, Position]:
 def write_cursor(positions: dict[str, Position]) -> str:
     """Returns positions as JSON, sorted by stage."""
     said = {
-        name: [_text(each.since), _text(each.latest), each.after]
+        name: [_text(each.since), _text(each.latest), each.after, _text(each.began)]
         for name, each in sorted(positions.items())
     }
     return json.dumps(said, separators=(",", ":"))
 
 
 def _position(said: Any) -> Position:
-    since, latest, after = said
-    return Position(_instant(since), _instant(latest), after)
+    since, latest, after, began = said
+    return Position(_instant(since), _instant(latest), after, _instant(began))
 
 
 def _text(instant: datetime | None) -> str | None:
