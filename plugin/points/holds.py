@@ -144,6 +144,8 @@ def give_back(
 ) -> list[GivenBack]:
     """Gives taken points back: to the member's debt, then to the lots they came from, latest expiry first.
 
+    Points that are held again are not free: they cure the debt that this hold itself made, and no other.
+
     Points of a lot that expired meanwhile open a lot with some days of grace; points that had been debt and whose debt was cured
     meanwhile open one on the program's terms.
 
@@ -159,7 +161,8 @@ def give_back(
 
     Worked: 80 taken from A (expired 31 Jan) and 20 from B; 50 come back on 10 Feb: 20 to B, 30 to a lot until 12 Mar.
     """
-    cured = min(wallet.debt, points)
+    owed = min(wallet.debt, hold.debt) if is_held_again else wallet.debt
+    cured = min(owed, points)
     wallet.debt -= cured
     _forget(wallet, hold, cured)
     left = points - cured

@@ -461,13 +461,23 @@ def test_what_is_held_again_goes_back_to_its_lot_even_when_that_has_expired() ->
     assert capture(mine, hold, 30, 100, FEBRUARY)[:2] == (-100, 0)
 
 
-def test_a_debt_is_cured_before_anything_is_held_again() -> None:
+def test_what_is_held_again_cures_no_debt_that_others_made_as_if_it_had_never_been_taken() -> None:
     mine = wallet(lot(1, 100, JUN))
     hold = captured(mine, 100)
     mine.debt = 30
     [part] = back(mine, hold, 100, is_held_again=True)
+    assert part.change[:3] == (100, 0, 80)
+    assert (hold.slices, hold.used, mine.debt) == ({1: 100}, {}, 30)
+
+
+def test_what_the_hold_itself_owed_is_owed_no_longer_and_the_rest_is_held_again() -> None:
+    mine = wallet(lot(1, 70, JUN))
+    hold = captured(mine, 70)
+    capture(mine, hold, 11, 30, TODAY)
+    mine.debt += 5
+    [part] = back(mine, hold, 100, is_held_again=True)
     assert part.change[:3] == (70, -30, 56)
-    assert (hold.slices, hold.used, mine.debt) == ({1: 70}, {}, 0)
+    assert (hold.slices, hold.used, hold.debt, mine.debt) == ({1: 70}, {}, 0, 5)
 
 
 def test_a_lot_that_was_used_up_opens_again() -> None:

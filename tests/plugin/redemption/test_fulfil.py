@@ -306,6 +306,15 @@ def test_a_shipment_that_was_undone_is_held_again(shop: Any) -> None:
     assert desk.mine.debt == 0
 
 
+def test_a_shipment_that_was_undone_holds_as_much_as_one_that_never_was(shop: Any) -> None:
+    shipped = Counter(shop(), wallet(lot(1, 100)), redemption())
+    shipped.documents(shipment("D1", 3))
+    shipped.mine.debt = 20  # another document meanwhile
+    facts = shipped.documents(shipment("D1", 0, 34, is_void=True))
+    assert moved(facts) == [("REDEMPTION_REVERSED", 100, 80)]
+    assert (shipped.one.hold.points, shipped.mine.debt) == (100, 20)
+
+
 def test_a_part_that_was_undone_is_held_again(shop: Any) -> None:
     desk = Counter(shop(), wallet(lot(1, 100)), redemption())
     desk.documents(shipment("D1", 1), shipment("D2", 2, 2))
