@@ -23,6 +23,8 @@ from rich.table import Table
 from adapters.backfill import Destination, backfill, send_waiting
 from adapters.client import EVENTS_PER_BATCH, EVENTS_PER_BATCH_MAX, IntakeClient, Target
 from adapters.contract import AdapterError
+from adapters.drop.processing import process_folder, watch_folder
+from adapters.drop.settings import load_drop_file
 from adapters.health import served
 from adapters.opening import opened
 from adapters.reconcile import Comparison
@@ -34,6 +36,8 @@ from adapters.spool import Spool
 from adapters.table.adapter import TableAdapter
 from adapters.table.mapping import FileName, Mapping, load_mapping
 from adapters.table.reading import digest
+from adapters.webhook.serving import serve
+from adapters.webhook.settings import load_webhook_file
 
 FOUND_SOMETHING = 1
 COULD_NOT_RUN = 2
@@ -146,15 +150,63 @@ def backfill_erp(
 @app.command()
 def run(file: SettingsFile) -> None:
     """Follow a live ERP until stopped: read, send, write redemptions back."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold whole addresses
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _log_to_standard_error()
+    stop = _stopped_by_signals()
     with _exit_status():
         settings = load_settings(file)
         with opened(settings) as ready, served(ready.health, settings.run.health_address):
             ready.follower.run(stop)
+
+
+@app.command()
+def webhook(file: SettingsFile) -> None:
+    """Take signed webhooks until stopped: keep each on disk, answer, send."""
+    _log_to_standard_error()
+    _stopped_by_signals()  # the server hands its signal on when it has stopped; we close what is open
+    with _exit_status():
+        serve(load_webhook_file(file))
+
+
+@app.command()
+def drop(
+    file: SettingsFile,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, say what became of the files, and end.")
+    ] = False,
+) -> None:
+    """Send the tables that are put into a folder, and file them away."""
+    _log_to_standard_error()
+    with _exit_status():
+        settings = load_drop_file(file)
+        if not once:
+            watch_folder(settings, _stopped_by_signals())
+            return
+        report = process_folder(settings)
+    table = Table(
+        "File", "Documents", "Taken", "Refused", "Wrong rows", "Now in", title="Drop folder"
+    )
+    for each in report.files:
+        figures = (each.documents, each.taken, each.refused, each.wrong)
+        where = each.moved_to.parent.relative_to(settings.folder)
+        table.add_row(each.name, *(f"{figure:,}" for figure in figures), str(where))
+    console.print(table)
+    problems = [f"{each.name}: {each.problem}" for each in report.files if each.problem]
+    for line in [*problems, *([report.away] if report.away else [])]:
+        complaints.print(line, style="red", markup=False, soft_wrap=True)
+    if not report.is_fine:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def _log_to_standard_error() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold whole addresses
+
+
+def _stopped_by_signals() -> Event:
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @app.command()

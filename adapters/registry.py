@@ -1,4 +1,4 @@
-"""The ERPs there are adapters for: one line each. ``docs/adding-an-erp.md`` tells how to add one."""
+"""The ERPs there are adapters for: one line each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ Opener = Callable[[dict[str, Any], Running], Erp]
 ADAPTERS = {
     "erpnext": "adapters.erpnext.adapter:open_erp",
     "odoo": "adapters.odoo.adapter:open_erp",
+    "rest": "adapters.rest.adapter:open_erp",
 }
 
 

@@ -1,4 +1,4 @@
-"""Text files to rows: compression, encoding, delimiter. The only module here that reads files' insides."""
+"""Text files and workbooks to rows: compression, encoding, delimiter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 from adapters.contract import AdapterError
+from adapters.table.workbook import Record, WorkbookUnreadable
+from adapters.table.workbook import records as workbook_records
 
 LINES_PER_RECORD_MAX = 100  # a quote that is never closed would swallow the rest of the file
 _UNREADABLE = "\ufffd"  # what the decoder leaves for bytes that are no text
@@ -48,8 +51,9 @@ class Table:
 
 @contextmanager
 def open_table(path: Path, encoding: str, delimiter: str) -> Iterator[Table]:
-    """Opens a ``.csv``, ``.csv.gz`` or ``.csv.xz`` (by its ending) and reads its header.
+    """Opens a ``.csv``, ``.csv.gz``, ``.csv.xz`` or ``.xlsx`` (by its ending) and reads its header.
 
+    Of a workbook the first sheet counts; encoding and delimiter do not.
     Quotes are double quotes, doubled inside. A byte order mark is dropped. Rows with a problem (bytes
     that are no text, too many or too few cells, no CSV) come out with a sentence about it.
 
@@ -59,12 +63,33 @@ def open_table(path: Path, encoding: str, delimiter: str) -> Iterator[Table]:
     with _readable(path):
         file = path.open("rb")
     with file:
+        if path.suffix.lower() == ".xlsx":
+            yield _sheet(path, file)
+            return
         with _readable(path):
             text = io.TextIOWrapper(_unpacked(path, file), encoding, errors="replace", newline="")
             lines = _Lines(text)
             records = csv.reader(lines, delimiter=delimiter, strict=True)
             header = _header(path, next(records, []), lines)
         yield Table(path.name, header, _rows(path, records, lines, len(header)), file)
+
+
+def _sheet(path: Path, file: BinaryIO) -> Table:
+    found = workbook_records(file)
+    with _readable(path):
+        first = next(found, Record([]))
+    header = _names(path, first.cells)
+    return Table(path.name, header, _sheet_rows(path, found, len(header)), file)
+
+
+def _sheet_rows(path: Path, records: Iterator[Record], width: int) -> Iterator[Row]:
+    """Yields the rows of a sheet; empty cells at the end were left out, and empty rows have only a number."""
+    with _readable(path):
+        for number, (cells, problem) in enumerate(records, 1):
+            if len(cells) > width:
+                problem = problem or f"has {len(cells)} cells, the header has {width}"
+            if cells:
+                yield Row(number, cells + [""] * (width - len(cells)), problem)
 
 
 def digest(paths: Iterable[Path], *more: bytes) -> str:
@@ -131,13 +156,17 @@ def _unpacked(path: Path, file: BinaryIO) -> BinaryIO:
 
 
 def _header(path: Path, cells: list[str], lines: _Lines) -> tuple[str, ...]:
-    names = tuple(cell.removeprefix("\ufeff").strip() for cell in cells)
-    if not any(names):
-        raise FileUnreadable(f"{path}: the first line must name the columns")
     if lines.unreadable:
         raise FileUnreadable(
             f"{path}: the header holds bytes that are not of the mapping's encoding"
         )
+    return _names(path, cells)
+
+
+def _names(path: Path, cells: list[str]) -> tuple[str, ...]:
+    names = tuple(cell.removeprefix("\ufeff").strip() for cell in cells)
+    if not any(names):
+        raise FileUnreadable(f"{path}: the first line must name the columns")
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise FileUnreadable(f"{path}: more than one column is called {', '.join(twice)}")
@@ -170,6 +199,14 @@ def _rows(path: Path, records: Iterator[list[str]], lines: _Lines, width: int) -
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError, lzma.LZMAError, UnicodeError, csv.Error) as error:
+    except (
+        OSError,
+        EOFError,
+        lzma.LZMAError,
+        zlib.error,
+        UnicodeError,
+        csv.Error,
+        WorkbookUnreadable,
+    ) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise FileUnreadable(f"{path} cannot be read: {why}") from error

@@ -1,0 +1,1 @@
+"""Any system with JSON over HTTP as a source, by configuration."""
