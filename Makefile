@@ -37,10 +37,12 @@ demo: $(STAMP)
 
 test: $(STAMP_DEV)
 	@.ci/ensure-rabbitmq
+	@.ci/ensure-curl
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-full: $(STAMP_DEV)
 	@.ci/ensure-rabbitmq
+	@.ci/ensure-curl
 	@$(BIN)/python -m pytest -m "full or not full" --timeout 3600 $(ARGS)
 
 lint: $(STAMP_DEV)
