@@ -235,13 +235,20 @@ class Business:
             "location_id": CUSTOMERS if origin else STOCK,
             "location_dest_id": STOCK if origin else CUSTOMERS,
         }
+        if origin:
+            self._stock(values["product_id"], quantity)
         return self.tables.insert(MOVE, values, transaction)
+
+    def _stock(self, product: int, quantity: Decimal) -> None:
+        """Changes what is on hand; no stamp of the product moves."""
+        self.tables.get("product.product", product)["qty_available"] += quantity
 
     def _do_move(self, move: Values, done: Decimal, transaction: Transaction) -> None:
         """Does a move; of one that nothing was taken of, the backorder gets all."""
         state = {"state": "done" if done else "cancel", "quantity": done, "product_uom_qty": done}
         self.tables.write(MOVE, move["id"], state, transaction)
         self.tables.write(LINE, move["sale_line_id"], {}, transaction)
+        self._stock(move["product_id"], -done)
 
     def _done(self, picking: Values, transaction: Transaction) -> None:
         values = {"state": "done", "date_done": transaction.stamp}
