@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from adapters.client import IntakeClient
 from adapters.contract import Adapter
@@ -61,8 +62,20 @@ def backfill(
         spool.append(kept)
 
 
+class Waiting(Protocol):
+    """What waits to be sent, oldest first; a ``Spool``, or who owns one."""
+
+    def take(self, events_max: int) -> list[Outgoing]:
+        """See ``Spool.take``."""
+        ...
+
+    def mark_answered(self, taken: Sequence[Outgoing], answers: Sequence[Answer]) -> None:
+        """See ``Spool.mark_answered``."""
+        ...
+
+
 def send_waiting(
-    spool: Spool, to: Destination, on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
+    spool: Waiting, to: Destination, on_answers: Callable[[Sequence[Answer]], None] = lambda _: None
 ) -> None:
     """Sends what waits in the spool, batch by batch, until nothing does.
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -32,7 +31,7 @@ from adapters.reconcile import reconcile as compared
 from adapters.registry import open_erp
 from adapters.report import ErrorsFile, Report
 from adapters.settings import load_settings
-from adapters.spool import Spool
+from adapters.spool import Spool, spool_name
 from adapters.table.adapter import TableAdapter
 from adapters.table.mapping import FileName, Mapping, load_mapping
 from adapters.table.reading import digest
@@ -281,8 +280,7 @@ class Job:
 
     def file(self, ending: str) -> Path:
         """Returns a file of this source, book and target in the spool's folder."""
-        parts = [part for part in (self.source, self.book, self.target.address) if part]
-        return self.spool / f"{'@'.join(quote(part, safe='') for part in parts)}{ending}"
+        return self.spool / f"{spool_name(self.source, self.book, self.target.address)}{ending}"
 
     def run(self) -> str:
         """Returns what tells this run from others: the files, the mapping, source, book and target."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from adapters.backfill import Destination
 from adapters.client import IntakeClient
@@ -14,7 +13,7 @@ from adapters.follow import Follower
 from adapters.health import Health
 from adapters.registry import open_erp
 from adapters.settings import AdapterFile
-from adapters.spool import Spool
+from adapters.spool import Spool, spool_name
 from adapters.write_back import RedemptionClient
 
 
@@ -35,8 +34,7 @@ class Opened:
 
 def spool_path(file: AdapterFile) -> Path:
     """Returns where the spool of a source, book and target is."""
-    parts = (file.source, file.pointbook.book, file.pointbook.address)
-    name = "@".join(quote(part, safe="") for part in parts if part)
+    name = spool_name(file.source, file.pointbook.book, file.pointbook.address)
     return file.run.spool / f"{name}.sqlite3"
 
 

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
+from urllib.parse import quote
 
 from adapters import numbering
 from adapters.contract import START, AdapterError, Change
@@ -94,6 +95,15 @@ class Tally(NamedTuple):
     outcome: str
     reason: str
     events: int
+
+
+def spool_name(source: str, book: str, address: str) -> str:
+    """Returns the beginning of a spool's file name: each source, book and target has its own.
+
+    >>> spool_name("odoo-cn", "", "127.0.0.1:50051")
+    'odoo-cn@127.0.0.1%3A50051'
+    """
+    return "@".join(quote(part, safe="") for part in (source, book, address) if part)
 
 
 def wall_clock_ms() -> int:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event as Flag
-from urllib.parse import quote
 
 from adapters.backfill import Destination, backfill, send_waiting
 from adapters.client import IntakeClient, Patience
@@ -18,7 +17,7 @@ from adapters.contract import AdapterError
 from adapters.drop.folder import State, Watch, archive, set_aside
 from adapters.drop.settings import DropFile, load_table_mapping
 from adapters.report import ErrorsFile
-from adapters.spool import TAKEN, Spool
+from adapters.spool import TAKEN, Spool, spool_name
 from adapters.table import mapping as m
 from adapters.table.adapter import TableAdapter
 from adapters.table.grouping import RowError, TooMuch
@@ -174,8 +173,8 @@ class DropFolder:
 
 def spool_file(file: DropFile) -> Path:
     """Returns the spool's file: each source, book and target has its own."""
-    parts = [each for each in (file.source, file.pointbook.book, file.pointbook.address) if each]
-    return file.spool / f"drop-{'@'.join(quote(part, safe='') for part in parts)}.sqlite3"
+    name = spool_name(file.source, file.pointbook.book, file.pointbook.address)
+    return file.spool / f"drop-{name}.sqlite3"
 
 
 @contextmanager

@@ -6,13 +6,12 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from adapters.backfill import Destination, send_waiting
 from adapters.client import Patience, delay_seconds
 from adapters.contract import AdapterError
 from adapters.health import Health
-from adapters.spool import Answer, Spool, SpoolUnusable
+from adapters.spool import Answer, SpoolUnusable
 from adapters.webhook.keeper import Keeper
 
 LOG = logging.getLogger("adapters")
@@ -78,8 +77,7 @@ class Sender:
     def _send(self) -> bool:
         began_at = self._health.now()
         try:
-            # The keeper answers take() and mark_answered() as the spool it owns would.
-            send_waiting(cast(Spool, self._keeper), self._to, self._count)
+            send_waiting(self._keeper, self._to, self._count)
             self._health.waiting(self._keeper.waiting())
         except AdapterError as error:
             part = "spool" if isinstance(error, SpoolUnusable) else "pointbook"

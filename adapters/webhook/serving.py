@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import uvicorn
 
@@ -17,6 +16,7 @@ from adapters.client import IntakeClient, Patience
 from adapters.contract import AdapterError
 from adapters.health import Health, served
 from adapters.json_mapping.refused import RefusedFolder
+from adapters.spool import spool_name
 from adapters.webhook.app import Receiver, webhook_app
 from adapters.webhook.keeper import Keeper
 from adapters.webhook.sending import IDLE_SECONDS, ONE_ATTEMPT, WAITS, Sender
@@ -55,8 +55,8 @@ class Listening:
 
 def spool_file(file: WebhookFile) -> Path:
     """Returns the spool's file: each source, book and target has its own."""
-    parts = [each for each in (file.source, file.pointbook.book, file.pointbook.address) if each]
-    return file.spool / f"webhook-{'@'.join(quote(part, safe='') for part in parts)}.sqlite3"
+    name = spool_name(file.source, file.pointbook.book, file.pointbook.address)
+    return file.spool / f"webhook-{name}.sqlite3"
 
 
 def serve(file: WebhookFile, on_hint: OnHint = _log_hint) -> None:
