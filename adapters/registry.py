@@ -1,4 +1,4 @@
-"""The ERPs there are adapters for: one line each."""
+"""The ERPs there are adapters for: one line each; see docs/adding-an-erp.md."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ADAPTERS = {
     "erpnext": "adapters.erpnext.adapter:open_erp",
     "odoo": "adapters.odoo.adapter:open_erp",
     "rest": "adapters.rest.adapter:open_erp",
+    "tryton": "adapters.tryton.adapter:open_erp",
 }
 
 

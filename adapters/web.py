@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -86,7 +86,7 @@ class Web:
         path: str,
         *,
         json_body: str | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
         may_repeat: bool,
     ) -> Answer:
@@ -96,7 +96,7 @@ class Web:
             method: HTTP method.
             path: Begins with a slash.
             json_body: Body, JSON already.
-            params: Query.
+            params: Query; as pairs where a name comes more than once.
             headers: Beside those of every call.
             may_repeat: Whether doing it twice does no harm; a call that does is tried once.
 
@@ -113,7 +113,7 @@ class Web:
                     method,
                     self._url + path,
                     content=json_body.encode() if json_body is not None else None,
-                    params=dict(params) if params else None,
+                    params=_pairs(params),
                     headers=sent,
                 )
                 why = f"answered {response.status_code}"
@@ -129,3 +129,11 @@ class Web:
     def close(self) -> None:
         """Closes its connections."""
         self._client.close()
+
+
+def _pairs(
+    params: Mapping[str, str] | Sequence[tuple[str, str]] | None,
+) -> list[tuple[str, str | int | float | bool | None]] | None:
+    if not params:
+        return None
+    return list(params.items() if isinstance(params, Mapping) else params)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -64,6 +65,35 @@ def share(total: int, part: Decimal, whole: Decimal) -> int:
         return total
     exact = Decimal(total) * part / whole
     return int(exact.to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def spread(total: int, weights: Sequence[Decimal]) -> list[int]:
+    """Returns a total in minor units spread over weights, nothing lost: the largest remainders get the rest.
+
+    Example: 923 over 23.70, 19.98 and 4.90 is exactly 450.290…, 379.611… and 93.098…; cut to 450, 379
+    and 93 one is missing, and it goes to the second: 450, 380, 93.
+
+    Weights that add up to nothing say nothing: the first gets all.
+    """
+    whole = sum(weights, Decimal(0))
+    if not weights or not total:
+        return [0] * len(weights)
+    if not whole:
+        return [total, *([0] * (len(weights) - 1))]
+    exact = [total * weight / whole for weight in weights]
+    parts = [int(part.to_integral_value(rounding=ROUND_FLOOR)) for part in exact]
+    by_remainder = sorted(range(len(parts)), key=lambda n: (parts[n] - exact[n], n))
+    for n in by_remainder[: total - sum(parts)]:
+        parts[n] += 1
+    return parts
+
+
+def priced(pieces: int, amount_minor: int, currency: str) -> Sequence[tuple[int, Decimal]]:
+    """Returns pieces and unit prices that add up exactly: 3 for 10.00 are 2 at 3.33 and 1 at 3.34."""
+    each, rest = divmod(amount_minor, pieces)
+    units = [(pieces - rest, each), (rest, each + 1)]
+    scale = -exponent(currency)
+    return [(many, Decimal(price).scaleb(scale)) for many, price in units if many]
 
 
 def quantity_text(value: Decimal | int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.contract import AdapterError
 from adapters.erpnext.clock import stamp
-from adapters.erpnext.money import rate_to_book, spread
+from adapters.erpnext.money import rate_to_book
 from adapters.erpnext.settings import ErpnextSettings
 from adapters.wire_values import (
     ascii_id,
@@ -23,6 +23,7 @@ from adapters.wire_values import (
     minor,
     quantity_text,
     redemption_of,
+    spread,
 )
 from pointbook.v1 import events_pb2
 

@@ -1,35 +1,13 @@
-"""Amounts of ERPNext's documents: minor units, tax spread over lines, rates to the book, prices of rewards."""
+"""Amounts of ERPNext's documents: rates to the book, prices of rewards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from adapters.erpnext.settings import ErpnextSettings
 
 RATE_DECIMALS = 10
-
-
-def spread(total: int, weights: Sequence[Decimal]) -> list[int]:
-    """Returns a total in minor units spread over weights, nothing lost: the largest remainders get the rest.
-
-    Example: 923 over 23.70, 19.98 and 4.90 is exactly 450.290…, 379.611… and 93.098…; cut to 450, 379
-    and 93 one is missing, and it goes to the second: 450, 380, 93.
-
-    Weights that add up to nothing say nothing: the first gets all.
-    """
-    whole = sum(weights, Decimal(0))
-    if not weights or not total:
-        return [0] * len(weights)
-    if not whole:
-        return [total, *([0] * (len(weights) - 1))]
-    exact = [total * weight / whole for weight in weights]
-    parts = [int(part.to_integral_value(rounding=ROUND_FLOOR)) for part in exact]
-    by_remainder = sorted(range(len(parts)), key=lambda n: (parts[n] - exact[n], n))
-    for n in by_remainder[: total - sum(parts)]:
-        parts[n] += 1
-    return parts
 
 
 def rate_to_book(currency: str, conversion_rate: Decimal, settings: ErpnextSettings) -> str:

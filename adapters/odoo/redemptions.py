@@ -6,7 +6,7 @@ after a ``create`` that was sent but not answered, it is only looked for until O
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from adapters.odoo.reading import LINE, ORDER, PRODUCT
 from adapters.odoo.rpc import Odoo, Row
 from adapters.odoo.settings import OdooSettings
 from adapters.odoo.stages import Clock, warehouse_ids
-from adapters.wire_values import ascii_id, exponent, minor, redemption_reference
+from adapters.wire_values import ascii_id, exponent, minor, priced, redemption_reference
 from pointbook.v1 import redemptions_pb2
 
 OPEN = ("draft", "sent")
@@ -151,14 +151,6 @@ class Redemptions:
 
     def _price(self, redemption: redemptions_pb2.Redemption) -> Decimal:
         return Decimal(redemption.amount_minor).scaleb(-exponent(self._settings.currency))
-
-
-def priced(pieces: int, amount_minor: int, currency: str) -> Sequence[tuple[int, Decimal]]:
-    """Returns pieces and unit prices that add up exactly: 3 for 10.00 are 2 at 3.33 and 1 at 3.34."""
-    each, rest = divmod(amount_minor, pieces)
-    units = [(pieces - rest, each), (rest, each + 1)]
-    scale = -exponent(currency)
-    return [(many, Decimal(price).scaleb(scale)) for many, price in units if many]
 
 
 def _line(product: int, pieces: int, price: Decimal, tax: str) -> Row:

@@ -2,52 +2,23 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from adapters.contract import AdapterError
+from adapters.setting_types import (
+    Code,
+    CurrencyCode,
+    OptionalCurrencyCode,
+    Rate,
+    ServerUrl,
+    SettleSeconds,
+    ZoneName,
+)
 from adapters.settings import Settings, secret
-from adapters.wire_values import exponent
 
-RATE_DECIMALS_MAX = 10
-
-
-def _currency(code: str) -> str:
-    try:
-        exponent(code)
-    except AdapterError as error:
-        raise ValueError(str(error)) from error
-    return code
-
-
-def _rate(text: str) -> str:
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"'{text}' is not a decimal number") from error
-    if not value.is_finite() or value <= 0 or "e" in text.lower():
-        raise ValueError(f"'{text}' is not a positive decimal number without exponent")
-    if len(text.partition(".")[2]) > RATE_DECIMALS_MAX:
-        raise ValueError(f"'{text}' has more than {RATE_DECIMALS_MAX} decimals")
-    return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"'{name}' is not a time zone") from error
-    return name
-
-
-CurrencyCode = Annotated[str, AfterValidator(_currency)]
-Rate = Annotated[str, AfterValidator(_rate)]
-ZoneName = Annotated[str, AfterValidator(_zone)]
 FieldName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")]
-Code = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class OdooSettings(Settings):
@@ -75,13 +46,13 @@ class OdooSettings(Settings):
             sent again: longer than Odoo's ``limit_time_real``.
     """
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+    url: ServerUrl
     database: Annotated[str, Field(min_length=1)]
     user: Annotated[str, Field(min_length=1)]
     secret_env: Annotated[str, Field(min_length=1)]
     api: Literal["jsonrpc", "json2"] = "jsonrpc"
     currency: CurrencyCode
-    company_currency: str = ""
+    company_currency: OptionalCurrencyCode = ""
     company_id: Annotated[int, Field(ge=1)] | None = None
     rates: dict[CurrencyCode, Rate] = Field(default_factory=dict)
     completed: Literal["locked", "delivered"] = "locked"
@@ -91,11 +62,10 @@ class OdooSettings(Settings):
     unit_costs: bool = True
     phone_field: FieldName = ""
     card_field: FieldName = ""
-    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 180.0
+    settle_seconds: SettleSeconds = 180.0
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        _currency(self.home_currency)
         if self.skus and not self.warehouses:
             raise ValueError("skus: they are counted in warehouses; name at least one")
         return self

@@ -15,9 +15,10 @@ from adapters.contract import AdapterError
 from adapters.erpnext import deliveries, mapping
 from adapters.erpnext.clock import posted, since_text, stamp
 from adapters.erpnext.deliveries import OrderLine
-from adapters.erpnext.money import Price, price, rate_to_book, spread
+from adapters.erpnext.money import Price, price, rate_to_book
 from adapters.erpnext.settings import ErpnextSettings
 from adapters.settings import validated
+from adapters.wire_values import spread
 from tests.adapters.erpnext import strict
 from tests.adapters.erpnext.fake import SETTINGS
 from tests.adapters.erpnext.test_recorded import HERE, NOW, as_rows

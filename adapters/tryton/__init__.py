@@ -1,0 +1,1 @@
+"""Tryton 8, over its REST API with the key of a user application."""
