@@ -11,10 +11,10 @@ import pytest
 
 from adapters.contract import START, AdapterError, Known, SourceAway
 from adapters.odoo.adapter import OdooErp
-from adapters.odoo.redemptions import priced
 from adapters.odoo.rpc import connect
 from adapters.odoo.settings import OdooSettings
 from adapters.settings import Running, validated
+from adapters.wire_values import priced
 from pointbook.v1 import events_pb2, redemptions_pb2
 from tests.adapters.odoo.business import LINE, ORDER
 from tests.adapters.odoo.fake import OdooShop, open_odoo

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,30 +15,10 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.adapters.tryton.environment import ROOT, VENV, install, must, run
+
 HERE = Path(__file__).parent
-VENV = ROOT / ".cache" / "tryton-outbox"
-REQUIREMENTS = HERE / "tryton-requirements.txt"
 DATABASE = "erp"
-TIMEOUT_SECONDS = 240
-
-
-def _run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program with Pointbook's sources on the path, as if it were installed."""
-    return subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}", **environment},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-
-
-def _must(*command: str | Path, **environment: str) -> str:
-    done = _run(*command, **environment)
-    assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
-    return done.stdout
 
 
 @dataclass(frozen=True)
@@ -68,7 +47,7 @@ class Tryton:
         """Activates or updates modules."""
         word = self.folder / "password"
         word.write_text("admin")
-        _must(
+        must(
             VENV / "bin" / "trytond-admin", "-c", self.configuration, "-d", DATABASE,
             "-u", *modules, "--activate-dependencies", "--email", "admin@example.com",
             TRYTONPASSFILE=str(word),
@@ -76,7 +55,7 @@ class Tryton:
 
     def does(self, command: str, *arguments: str) -> dict[str, Any]:
         """Runs a command of ``tryton_driver.py`` and returns what it says."""
-        done = _run(
+        done = run(
             VENV / "bin" / "python", HERE / "tryton_driver.py", self.configuration, DATABASE,
             command, *arguments,
         )  # fmt: skip
@@ -88,12 +67,7 @@ class Tryton:
 
 def _environment() -> None:
     """Installs Tryton, and the example as its documentation says: as a link among Tryton's modules."""
-    mark = VENV / hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    if not mark.exists():
-        uv = (sys.executable, "-m", "uv")
-        _must(*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV)
-        _must(*uv, "pip", "install", "--quiet", "--python", VENV / "bin/python", "-r", REQUIREMENTS)
-        mark.touch()
+    install()
     (modules,) = (VENV / "lib").glob("python*/site-packages/trytond/modules")
     link = modules / "pointbook"
     link.unlink(missing_ok=True)
@@ -141,13 +115,13 @@ def tryton(seeded_tryton: Tryton, tmp_path: Path) -> Tryton:
 def relay(intake: Any) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the relay's command line once, against the fake intake."""
 
-    def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return _run(
+    def once(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run(
             sys.executable, "-m", "adapters.outbox", "send", "--once", "--database", url,
             "--source", "shop", "--book", "main", "--target", intake.address, *arguments,
         )  # fmt: skip
 
-    return run
+    return once
 
 
 @pytest.fixture
