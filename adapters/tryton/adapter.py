@@ -11,6 +11,8 @@ from adapters.feed import Feed
 from adapters.settings import Running, validated
 from adapters.tryton import mapping
 from adapters.tryton.reading import (
+    COMPANY,
+    COMPANY_FIELDS,
     COST,
     PARTY,
     PRODUCT,
@@ -88,8 +90,8 @@ class TrytonErp:
         """See ``adapters.contract.Erp``. That sales can be written shows only when one is."""
         settings, reader = self._settings, self._reader
         said = [f"Tryton {self._version()} at {settings.url}, database {settings.database}"]
-        said.append(self._company())
         models: list[tuple[str, Sequence[str]]] = [
+            (COMPANY, COMPANY_FIELDS),
             (PARTY, reader.party_fields),
             (PRODUCT, reader.product_fields),
             *([(COST, mapping.STAMPS)] if settings.has_costs else []),
@@ -98,6 +100,7 @@ class TrytonErp:
             (RETURN, mapping.RETURN_FIELDS),
         ]
         said += [self._readable(model, fields) for model, fields in models]
+        said.append(self._company())
         if settings.warehouses:
             found = warehouse_ids(self._tryton, settings.warehouses)
             said.append(f"warehouses {', '.join(found)}: their stock is counted in each look")
@@ -127,7 +130,8 @@ class TrytonErp:
             found = self._tryton.rows(model, [], fields, limit=1)
         except AccessRefused as error:
             raise AdapterError(
-                f"the key's user may not read {model}: give one of its groups read access ({error})"
+                f"the key's user may not read {model} and all its fields lead to: give one of its "
+                f"groups read access ({error})"
             ) from error
         return f"{model}: readable" + ("" if found else ", and empty")
 

@@ -43,7 +43,7 @@ class TrytonShop:
         self.admin = server.session()
         admin = self.admin
         self.company = admin.one("company.company")
-        self._currency = admin.one("currency.currency", ["code", "=", "EUR"])
+        self.currency = admin.one("currency.currency", ["code", "=", "EUR"])
         self._unit = admin.one("product.uom", ["name", "=", "Unit"])
         self._warehouse = admin.one("stock.location", ["type", "=", "warehouse"])
         self._tax = admin.one("account.tax")
@@ -87,7 +87,7 @@ class TrytonShop:
         values = {
             "company": self.company,
             "party": party,
-            "currency": self._currency,
+            "currency": self.currency,
             "invoice_address": address,
             "shipment_address": address,
             "warehouse": self._warehouse,
@@ -139,9 +139,7 @@ class TrytonShop:
         """See ``Shop``: a sale of its own, with negative quantities."""
         sale = self.sale(order)
         back = self.return_sale(sale, quantities)
-        for number in self._shipments(back, RETURN, "shipment_returns", ("draft",)):
-            self.admin.press(RETURN, "receive", number)
-            self.admin.press(RETURN, "do", number)
+        self.receive(self._number_of(back))
 
     def return_sale(self, sale: int, quantities: Mapping[int, Decimal]) -> int:
         """Makes and confirms the sale that takes quantities of lines back; returns its id."""
@@ -168,6 +166,12 @@ class TrytonShop:
             moves = go({}, "ask")["view"]["defaults"]["domain_moves"]
             ask = {"recreate_moves": [], "ignore_moves": moves, "domain_moves": moves}
             go({"ask": ask}, "handle")
+
+    def receive(self, order: str) -> None:
+        """Takes in what a sale's negative lines bring back."""
+        for number in self._shipments(self.sale(order), RETURN, "shipment_returns", ("draft",)):
+            self.admin.press(RETURN, "receive", number)
+            self.admin.press(RETURN, "do", number)
 
     def amend(self, order: str, quantities: Mapping[int, Decimal]) -> None:
         """See ``Shop``: a quotation goes back to draft for it, for Tryton lets nobody change it in place."""
