@@ -117,9 +117,10 @@ class TrytonShop:
             wait([working], timeout=0.02)
 
         def commit() -> None:
-            assert not working.done(), "the transaction was over before anything else happened"
+            was_over = working.done()
             with worker:
                 working.result()
+            assert not was_over, "the transaction was over before anything else happened"
             session.close()
 
         return commit
