@@ -1,4 +1,4 @@
-"""The whole loop with a replayed ERP and a real Pointbook: a sale earns, a reward becomes an order there, its delivery is booked here."""
+"""The whole loop with an ERP, Tryton a real one, and a real Pointbook: a sale earns, a return takes back, a reward becomes an order there, its delivery is booked here."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from accounting.gate import check_ledger
 from adapters.opening import Opened, opened
 from adapters.settings import AdapterFile
 from pointbook.v1 import events_pb2, ledger_pb2, members_pb2
@@ -21,6 +22,7 @@ from tests.adapters.conformance.shop import Sold
 from tests.adapters.erpnext.fake import KEY, SECRET, SETTINGS
 from tests.adapters.erpnext.fake import open_shop as open_erpnext
 from tests.adapters.odoo.fake import open_odoo
+from tests.adapters.tryton.shop import open_shop as open_tryton
 from workers.embedded import running
 from workers.settings import Settings
 
@@ -52,12 +54,19 @@ COFFEE = [Sold("COF-1000", Decimal(10), Decimal("24.50"))]
 
 
 class Loop:
-    """A replayed ERP, a running Pointbook, and what an adapter's settings file says about the two."""
+    """An ERP, a running Pointbook, and what an adapter's settings file says about the two."""
 
     def __init__(
-        self, shop: Any, client: Any, folder: Path, adapter: str, erp: dict[str, Any]
+        self,
+        shop: Any,
+        client: Any,
+        folder: Path,
+        adapter: str,
+        erp: dict[str, Any],
+        books: Path,
     ) -> None:
         self.shop = shop
+        self.books = books
         self.client = client
         self._file = AdapterFile.model_validate(
             {
@@ -99,7 +108,7 @@ def eventually(read: Callable[[], Any], wanted: Any) -> None:
         assert time.monotonic() < deadline, f"{found!r} is not {wanted!r}"
 
 
-@pytest.fixture(params=["erpnext", "odoo"])
+@pytest.fixture(params=["erpnext", "odoo", "tryton"])
 def loop(
     request: pytest.FixtureRequest,
     postgres_server: Any,
@@ -107,11 +116,11 @@ def loop(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Loop]:
-    is_odoo = request.param == "odoo"
+    is_odoo, is_tryton = request.param == "odoo", request.param == "tryton"
     monkeypatch.setenv("ERPNEXT_API_KEY", KEY)
     monkeypatch.setenv("ERPNEXT_API_SECRET", SECRET)
     program = PROGRAM.format(
-        warehouse="WH" if is_odoo else "MAIN", currency="USD" if is_odoo else "EUR"
+        warehouse="WH" if is_odoo or is_tryton else "MAIN", currency="USD" if is_odoo else "EUR"
     )
     with postgres_server.migrated_database() as url:
         settings = Settings(
@@ -126,14 +135,18 @@ def loop(
             if is_odoo:
                 with open_odoo("17", "jsonrpc") as shop:
                     erp = shop.settings(warehouses=["WH"], skus=["MUG-01"])
-                    yield Loop(shop, client, tmp_path / "spool", "odoo", erp)
+                    yield Loop(shop, client, tmp_path / "spool", "odoo", erp, settings.books_dir)
+            elif is_tryton:
+                with open_tryton() as shop:
+                    erp = shop.settings(warehouses=["WH"], skus=["MUG-01"])
+                    yield Loop(shop, client, tmp_path / "spool", "tryton", erp, settings.books_dir)
             else:
                 with open_erpnext() as shop:
                     erp = {**SETTINGS, "url": shop.fake.url}
-                    yield Loop(shop, client, tmp_path / "spool", "erpnext", erp)
+                    yield Loop(shop, client, tmp_path / "spool", "erpnext", erp, settings.books_dir)
 
 
-def test_a_sale_earns_and_a_reward_goes_to_the_erp_and_comes_back_as_a_delivery(
+def test_a_sale_earns_a_return_takes_back_and_a_reward_goes_to_the_erp_and_comes_back_as_a_delivery(
     loop: Loop,
 ) -> None:
     number = loop.shop.sell(COFFEE)
@@ -144,7 +157,14 @@ def test_a_sale_earns_and_a_reward_goes_to_the_erp_and_comes_back_as_a_delivery(
     )
     balance = members_pb2.GetBalanceRequest(selector=member)
     eventually(lambda: len(loop.entries(number)), 1)
-    assert loop.client.members.GetBalance(balance, timeout=30).available == 245
+    available = lambda: loop.client.members.GetBalance(balance, timeout=30).available  # noqa: E731
+    assert available() == 245
+    loop.shop.ship(number)
+    loop.look()
+    loop.shop.take_back(number, {0: Decimal(1)})
+    loop.look()
+    eventually(available, 220)
+    assert len(loop.entries(number)) == 2, "what was earned, and what of it was taken back"
     eventually(lambda: loop.stock() > 0, True)
     pieces = loop.stock()
 
@@ -172,9 +192,22 @@ def test_a_sale_earns_and_a_reward_goes_to_the_erp_and_comes_back_as_a_delivery(
     ]
     assert ("Liabilities:Loyalty:Units", "200") in postings
     assert ("Liabilities:Loyalty:Points", "2.00") in postings, "200 points, carried at 0.01"
-    assert loop.client.members.GetBalance(balance, timeout=30).available == 45
-    assert len(loop.entries(number)) == 1, "the zero-price order earns nothing"
+    assert available() == 20
+    assert len(loop.entries(number)) == 2, "the zero-price order earns nothing"
     assert loop.entries(ordered.erp_order_id) == []
+    links = (f"^o-{number}\n", f"^r-{requested.redemption_id}\n")
+    eventually(lambda: _is_in_ledger(loop, *links), True)
+    run = loop.client.ledger.Reconcile(ledger_pb2.ReconcileRequest(), timeout=60)
+    assert run.holds, [check for check in run.checks if not check.holds]
+
+
+def _is_in_ledger(loop: Loop, *links: str) -> bool:
+    """Whether the Beancount ledger is right and has entries of these documents."""
+    folder = loop.books / "shop"
+    if not check_ledger(folder / "main.beancount", details=True).holds:
+        return False
+    said = "".join(file.read_text() for file in folder.rglob("*.beancount"))
+    return all(link in said for link in links)
 
 
 def _customer(loop: Loop) -> str:
