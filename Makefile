@@ -10,10 +10,11 @@ export POINTBOOK_VENV := $(VENV)
 # Compiling every module at every start costs seconds a process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-full lint format check stubs bench clean distclean
+.PHONY: help demo demo-tryton test test-full lint format check stubs bench clean distclean
 
 help:
 	@echo 'make demo       a year of retail orders through the whole system, with books'
+	@echo 'make demo-tryton  the whole loop beside a real Tryton, which it installs: sale, points, reward, books'
 	@echo 'make test       all tests; brings its own PostgreSQL and RabbitMQ'
 	@echo 'make test-full  the tests on the large real data set, too'
 	@echo 'make lint       ruff, mypy, import contracts, freshness of the stubs'
@@ -34,6 +35,10 @@ $(STAMP_DEV): $(STAMP)
 
 demo: $(STAMP)
 	@$(BIN)/pointbook demo
+
+# The program installs Tryton into .cache, from PyPI; people at work in it are those of the tests.
+demo-tryton: $(STAMP_DEV)
+	@$(BIN)/python -m tests.adapters.tryton.demo
 
 test: $(STAMP_DEV)
 	@.ci/ensure-rabbitmq

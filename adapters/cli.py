@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -223,14 +223,16 @@ def reconcile(
     with _exit_status():
         settings = load_settings(file)
         target = settings.pointbook.target()
-        with opened(settings) as ready:
-            follower = ready.follower
-            days = since.date(), until.date()
-            found = compared(follower.erp, target, settings.source, settings.pointbook.book, *days)
-            if repair:
+        days = since.date(), until.date()
+        with ExitStack() as stack:
+            # The spool is its adapter's; who only compares leaves it alone, and may do so while that one runs.
+            ready = stack.enter_context(opened(settings)) if repair else None
+            erp = ready.follower.erp if ready else stack.enter_context(closing(open_erp(settings)))
+            found = compared(erp, target, settings.source, settings.pointbook.book, *days)
+            if ready:
                 for event, version_min in found.repairs:
-                    follower.spool.renumber(event, version_min)
-                send_waiting(follower.spool, follower.to)
+                    ready.follower.spool.renumber(event, version_min)
+                send_waiting(ready.follower.spool, ready.follower.to)
     _show_comparison(found, repair)
     if found.differences:
         raise typer.Exit(FOUND_SOMETHING)
