@@ -13,16 +13,16 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo demo-tryton test test-full lint format check stubs bench clean distclean
 
 help:
-	@echo 'make demo       a year of retail orders through the whole system, with books'
-	@echo 'make demo-tryton  the whole loop beside a real Tryton, which it installs: sale, points, reward, books'
-	@echo 'make test       all tests; brings its own PostgreSQL and RabbitMQ'
-	@echo 'make test-full  the tests on the large real data set, too'
-	@echo 'make lint       ruff, mypy, import contracts, freshness of the stubs'
-	@echo 'make check      lint and test'
-	@echo 'make format     lets ruff fix and format'
-	@echo 'make stubs      generates the gRPC stubs from proto/'
-	@echo 'make bench      measures throughput and latency'
-	@echo 'make clean      removes caches and builds; distclean the environment and demo data, too'
+	@echo 'make demo        a year of retail orders through the whole system, with books'
+	@echo 'make demo-tryton the whole loop beside a real Tryton, which it installs: sale, points, reward, books'
+	@echo 'make test        all tests; brings its own PostgreSQL and RabbitMQ'
+	@echo 'make test-full   the tests on the large real data set, too'
+	@echo 'make lint        ruff, mypy, import contracts, freshness of the stubs'
+	@echo 'make check       lint and test'
+	@echo 'make format      lets ruff fix and format'
+	@echo 'make stubs       generates the gRPC stubs from proto/'
+	@echo 'make bench       measures throughput and latency'
+	@echo 'make clean       removes caches and builds; distclean the environment and demo data, too'
 
 # A release of ours or of a dependency list makes the environment anew, nothing else does.
 $(STAMP): pyproject.toml .ci/install

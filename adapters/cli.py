@@ -252,6 +252,8 @@ def _show_comparison(found: Comparison, is_repaired: bool) -> None:
         sides = f"ERP: {each.erp or 'nothing'}; Pointbook: {each.pointbook or 'nothing'}"
         line = f"{each.what} {each.document} {each.reason}".rstrip()
         console.print(f"{line}: {sides}", markup=False, highlight=False, soft_wrap=True)
+    if not found.differences:
+        console.print("ERP and Pointbook have the same documents.")
     if is_repaired:
         console.print(f"sent again: {len(found.repairs)}")
 

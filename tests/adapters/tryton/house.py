@@ -31,7 +31,8 @@ from workers.embedded_postgres import EmbeddedPostgres, PostgresSettings
 
 PASSWORD = "admin"
 START_SECONDS_MAX = 60.0
-MADE_FROM = (environment.REQUIREMENTS, Path(__file__).with_name("seed.py"))
+RIGHTS = environment.ROOT / "adapters" / "examples" / "tryton_rights.py"
+MADE_FROM = (environment.REQUIREMENTS, Path(__file__).with_name("seed.py"), RIGHTS)
 
 
 @dataclass
@@ -138,6 +139,8 @@ class House:
             seed(server.session())
         finally:
             server.kill()
+        console = (self.programs / "trytond-console", "-c", server.configuration, "-d", name)
+        environment.must(*console, "-f", RIGHTS)
         self._tool("pg_dump", "--format=custom", "--no-owner", f"--file={self._dump()}.new", name)
         Path(f"{self._dump()}.new").replace(self._dump())
         return name

@@ -1,10 +1,9 @@
-"""A shop in an empty Tryton: a company, its accounts, goods, customers, stock, and the adapter's user."""
+"""A shop in an empty Tryton: a company, its accounts, goods, customers and stock."""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from tests.adapters.tryton.rpc import Session
 
@@ -20,19 +19,6 @@ GOODS = (
     ("COF-1000", "Coffee 1 kg", "24.50", "11.20"),
     ("MUG-01", "Mug", "9.99", "2.40"),
 )
-
-# What the adapter's group may do; docs/erp-tryton.md has the same list. To the first Tryton lets nobody without a
-# right; to the second everybody, so that a group has to say "read only".
-READ = ("stock.shipment.out.return",)
-READ_ONLY = (
-    "party.party",
-    "party.address",
-    "party.contact_mechanism",
-    "product.product",
-    "product.cost_price",
-)
-WRITE = ("stock.shipment.out", "stock.move")
-CREATE = ("sale.sale", "sale.line")
 
 
 def seed(admin: Session) -> None:
@@ -54,7 +40,6 @@ def seed(admin: Session) -> None:
     goods = _goods(admin, accounts, tax)
     _customers(admin)
     _stock(admin, company, goods)
-    _adapter(admin, company)
 
 
 def _currency(admin: Session) -> int:
@@ -195,24 +180,3 @@ def _stock(admin: Session, company: int, goods: dict[str, int]) -> None:
         "stock.inventory", location=storage, company=company, lines=[["create", lines]]
     )
     admin.press("stock.inventory", "confirm", inventory)
-
-
-def _adapter(admin: Session, company: int) -> None:
-    group = admin.make("res.group", name="Pointbook")
-    for model in (*READ, *READ_ONLY, *WRITE, *CREATE):
-        rights: dict[str, Any] = {
-            "perm_read": True,
-            "perm_write": model in WRITE or model in CREATE,
-            "perm_create": model in CREATE,
-            "perm_delete": False,
-        }
-        admin.make("ir.model.access", model=model, group=group, **rights)
-    user = admin.make(
-        "res.user",
-        name="Pointbook",
-        login="pointbook",
-        groups=[["add", [group]]],
-        companies=[["add", [company]]],
-        company=company,
-    )
-    admin.make("res.user.application", user=user, application="rest")

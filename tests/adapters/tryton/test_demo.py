@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-CHANGES = re.compile(r"\d+\.\d(?= s\b)|\d+\.\d(?= │)|127\.0\.0\.1:\d+|erp_[0-9a-f]+|\d{4}-\d\d-\d\d")
+CHANGES = re.compile(
+    r"\d+\.\d(?= s\b)|\d+\.\d(?= │)|127\.0\.0\.1:\d+|erp_[0-9a-f]+|\d{4}-\d\d-\d\d"
+)
 
 
 def told(text: str) -> list[str]:
