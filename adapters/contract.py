@@ -20,6 +20,10 @@ class SourceAway(AdapterError):
     """The source did not answer, or is busy. Nothing is lost: ask again later."""
 
 
+class Unsettled(SourceAway):
+    """The source has not said whether it did one thing; it does everything else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One event and where its source stands after it.

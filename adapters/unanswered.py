@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from adapters.contract import SourceAway
+from adapters.contract import Unsettled
 
 
 class Unanswered:
@@ -33,14 +33,14 @@ class Unanswered:
         """Returns when the order may be sent.
 
         Raises:
-            SourceAway: The ERP may still be at it.
+            Unsettled: The ERP may still be at it.
         """
         sent_at = self._sent_at.get(redemption_id)
         if sent_at is None:
             return
         until = sent_at + self._settle
         if self._clock() < until:
-            raise SourceAway(
+            raise Unsettled(
                 f"the order of redemption {redemption_id} was sent and not answered; it is looked for "
                 f"until {until:%H:%M:%S} UTC before it is sent again"
             )

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 import grpc
 
 from adapters.client import RETRIED, Refused, Target, Unavailable
-from adapters.contract import AdapterError, Erp, Known, SourceAway
+from adapters.contract import AdapterError, Erp, Known, SourceAway, Unsettled
 from pointbook.v1 import (
     events_pb2,
     members_pb2,
@@ -172,6 +172,8 @@ def _guarded(
 ) -> Done | None:
     try:
         number = do(redemption)
+    except Unsettled as error:
+        return Done(redemption.redemption_id, task, problem=str(error))
     except (Unavailable, SourceAway):
         raise
     except AdapterError as error:

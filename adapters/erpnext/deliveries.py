@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from adapters.contract import AdapterError
+from adapters.documents import Goods, returned, shipped
 from adapters.erpnext.clock import posted
 from adapters.erpnext.mapping import CANCELLED, DRAFT, SUBMITTED, code
 from adapters.erpnext.settings import ErpnextSettings
@@ -36,8 +35,6 @@ DELIVERY_FIELDS = (
     "items.so_detail",
     "items.dn_detail",
 )
-
-RETURN = "return"  # a keyword of Python, so the field is reached by its name
 
 STATUS: dict[int, events_pb2.DocumentStatus] = {
     DRAFT: events_pb2.DOCUMENT_STATUS_DRAFT,
@@ -96,41 +93,17 @@ def events(
     for name, lines in by_order.items():
         number = head["name"] if len(by_order) == 1 else f"{head['name']}.{name}"
         redemption = redemption_of(references.get(name) or "")
-        yield _document(ascii_id(number), head, at, name, redemption, lines)
+        goods = Goods(ascii_id(number), _status(head), at, ascii_id(name), redemption)
+        yield _document(head, goods, lines)
 
 
-def _document(
-    number: str, head: Row, at: Timestamp, order: str, redemption: str, lines: Mapping[str, Decimal]
-) -> events_pb2.Event:
-    status = _status(head)
-    pieces = [
-        events_pb2.ShipmentLine(line_id=code(line), quantity=quantity_text(quantity))
-        for line, quantity in lines.items()
-    ]
-    if redemption and head["is_return"]:
-        back = events_pb2.RedemptionReturn(
-            id=number, status=status, returned_at=at, redemption_id=redemption, lines=pieces
-        )
-        return events_pb2.Event(redemption_return=back)
-    if redemption:
-        gone = events_pb2.RedemptionShipment(
-            id=number, status=status, shipped_at=at, redemption_id=redemption, lines=pieces
-        )
-        return events_pb2.Event(redemption_shipment=gone)
+def _document(head: Row, goods: Goods, lines: Mapping[str, Decimal]) -> events_pb2.Event:
+    pieces = [(code(line), quantity_text(quantity)) for line, quantity in lines.items()]
     if head["is_return"]:
-        returned = [
-            events_pb2.ReturnLine(line_id=each.line_id, quantity=each.quantity) for each in pieces
-        ]
-        document = events_pb2.Return(
-            id=number, status=status, returned_at=at, order_id=ascii_id(order), lines=returned
-        )
-        event = events_pb2.Event()
-        getattr(event, RETURN).CopyFrom(document)
-        return event
-    shipment = events_pb2.Shipment(
-        id=number, status=status, shipped_at=at, order_id=ascii_id(order), lines=pieces
-    )
-    return events_pb2.Event(shipment=shipment)
+        back = [events_pb2.ReturnLine(line_id=line, quantity=many) for line, many in pieces]
+        return returned(goods, back)
+    gone = [events_pb2.ShipmentLine(line_id=line, quantity=many) for line, many in pieces]
+    return shipped(goods, gone)
 
 
 def _status(head: Row) -> events_pb2.DocumentStatus:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
 
@@ -11,6 +10,7 @@ from adapters.erpnext.mapping import CANCELLED, DRAFT, SUBMITTED
 from adapters.erpnext.money import price
 from adapters.erpnext.rest import Row
 from adapters.erpnext.stages import CUSTOMER, SALES_ORDER, Site
+from adapters.unanswered import Unanswered
 from adapters.wire_values import ascii_id, exponent, minor, redemption_reference
 from pointbook.v1 import redemptions_pb2
 
@@ -22,7 +22,7 @@ class Redemptions:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._unanswered_at: dict[str, datetime] = {}
+        self._unanswered = Unanswered(site.settings.settle_seconds, site.now)
 
     def find(self, redemption_id: str) -> str:
         """Returns the order that carries a redemption, submitted if it was a draft; empty when there is none."""
@@ -47,12 +47,12 @@ class Redemptions:
         found = self.find(number)
         if found:
             return found
-        self._expect_settled(number)
+        self._unanswered.expect_settled(number)
         values = _order(self._site, redemption, _customer(self._site, member))
         try:
             created = self._site.frappe.create(SALES_ORDER, values)
         except SourceAway:
-            self._unanswered_at[number] = self._site.now()
+            self._unanswered.note(number)
             found = self.find(number)
             if found:
                 return found
@@ -74,18 +74,6 @@ class Redemptions:
         if order["docstatus"] == DRAFT:
             self._site.frappe.submit(SALES_ORDER, order["name"])
         self._site.frappe.cancel(SALES_ORDER, order["name"])
-
-    def _expect_settled(self, number: str) -> None:
-        sent_at = self._unanswered_at.get(number)
-        if sent_at is None:
-            return
-        until = sent_at + timedelta(seconds=self._site.settings.settle_seconds)
-        if self._site.now() < until:
-            raise SourceAway(
-                f"the order of redemption {number} was sent and not answered; "
-                f"it is looked for until {until:%H:%M:%S} UTC before it is sent again"
-            )
-        del self._unanswered_at[number]
 
 
 def _live(site: Site, redemption_id: str) -> Row | None:

@@ -7,7 +7,6 @@ after a ``create`` that was sent but not answered, it is only looked for until O
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from decimal import Decimal
 from urllib.parse import unquote
 
@@ -17,6 +16,7 @@ from adapters.odoo.reading import LINE, ORDER, PRODUCT
 from adapters.odoo.rpc import Odoo, Row
 from adapters.odoo.settings import OdooSettings
 from adapters.odoo.stages import Clock, warehouse_ids
+from adapters.unanswered import Unanswered
 from adapters.wire_values import ascii_id, exponent, minor, priced, redemption_reference
 from pointbook.v1 import redemptions_pb2
 
@@ -32,8 +32,7 @@ class Redemptions:
     def __init__(self, odoo: Odoo, settings: OdooSettings, clock: Clock) -> None:
         self._odoo = odoo
         self._settings = settings
-        self._clock = clock
-        self._unanswered_at: dict[str, datetime] = {}
+        self._unanswered = Unanswered(settings.settle_seconds, clock)
         self._tax_field = ""
 
     def find(self, redemption_id: str) -> str:
@@ -46,9 +45,9 @@ class Redemptions:
         number = redemption.redemption_id
         found = self._found(number)
         if found is None:
-            self._wait_for_lost(number)
+            self._unanswered.expect_settled(number)
             found = self._created(redemption, member)
-        self._unanswered_at.pop(number, None)
+        self._unanswered.forget(number)
         if found["state"] in OPEN:
             self._confirm(found, redemption)
         return ascii_id(found["name"])
@@ -73,24 +72,13 @@ class Redemptions:
         alive = [row for row in found if row["state"] != CANCELLED]
         return next(iter(alive or found), None)
 
-    def _wait_for_lost(self, number: str) -> None:
-        lost_at = self._unanswered_at.get(number)
-        if lost_at is None:
-            return
-        until = lost_at + timedelta(seconds=self._settings.settle_seconds)
-        if self._clock() < until:
-            raise SourceAway(
-                f"the order of redemption {number} was sent and not answered; it is looked for until "
-                f"{until:%H:%M:%S} UTC before it is sent again"
-            )
-
     def _created(self, redemption: redemptions_pb2.Redemption, member: Known) -> Row:
         number = redemption.redemption_id
         values = self._values(redemption, member)
         try:
             self._odoo.create(ORDER, values)
         except SourceAway:
-            self._unanswered_at[number] = self._clock()
+            self._unanswered.note(number)
             found = self._found(number)
             if found is None:
                 raise
