@@ -53,7 +53,9 @@ def opened(file: AdapterFile) -> Iterator[Opened]:
         with (
             Spool(path) as spool,
             IntakeClient(target) as client,
-            RedemptionClient(target, file.source, file.pointbook.book) as redemptions,
+            RedemptionClient(
+                target, file.source, file.pointbook.book, file.run.write_back_warehouses
+            ) as redemptions,
         ):
             spool.begin(f"{file.adapter}@{file.source}@{file.pointbook.book}@{target.address}")
             follower = Follower(

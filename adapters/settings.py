@@ -70,6 +70,8 @@ class Running(Settings):
         spool: Folder of the spool.
         health_address: Host and port of ``/healthz`` and ``/metrics``; empty for none.
         write_back: Whether redemptions become orders in the source.
+        write_back_warehouses: Only those whose goods leave from these warehouses; empty for all. Two ERPs that
+            know the same members must not share one: both would make the order.
     """
 
     interval_seconds: Seconds = 10.0
@@ -78,6 +80,7 @@ class Running(Settings):
     spool: Path = Path("pointbook-spool")
     health_address: str = ""
     write_back: bool = True
+    write_back_warehouses: tuple[str, ...] = ()
 
     @property
     def overlap(self) -> timedelta:

@@ -5,7 +5,7 @@ Killed between doing and acknowledging, the task is asked for again; the order i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -54,10 +54,14 @@ class RedemptionClient:
         target: Where Pointbook listens.
         source: The ERP's name in Pointbook.
         book: Book code; empty for the only one.
+        warehouses: Only redemptions from these are this ERP's; empty for all.
     """
 
-    def __init__(self, target: Target, source: str, book: str) -> None:
+    def __init__(
+        self, target: Target, source: str, book: str, warehouses: Sequence[str] = ()
+    ) -> None:
         self._target = target
+        self._warehouses = frozenset(warehouses)
         self._source = source
         self._book = book
         self._channel = target.channel()
@@ -74,10 +78,13 @@ class RedemptionClient:
             page: redemptions_pb2.ListRedemptionsResponse = self._call(
                 self._redemptions.ListRedemptions, request
             )
-            yield from page.redemptions
+            yield from (each for each in page.redemptions if self._is_ours(each))
             token = page.next_page_token
             if not token:
                 return
+
+    def _is_ours(self, redemption: redemptions_pb2.Redemption) -> bool:
+        return not self._warehouses or redemption.warehouse in self._warehouses
 
     def known_as(self, member_id: int) -> Known | None:
         """Returns how this ERP knows a member; None when it does not."""

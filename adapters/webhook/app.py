@@ -31,6 +31,9 @@ LOG = logging.getLogger("adapters")
 ANSWERS_KEPT_MAX = 10_000
 PROBLEMS_TOLD_MAX = 100
 BODY_SECONDS_MAX = 30.0
+BODY_BYTES_AT_ONCE = (
+    16 * 1024
+)  # mapped in less time than it takes to hand it to another thread and back
 RETRY_AFTER_SECONDS = "10"
 
 
@@ -155,7 +158,11 @@ class Receiver:
             await run_in_threadpool(self.on_hint, name, body)
             return Said(202, {"kept": 0, "hint": True})
         try:
-            events, problems, documents = await run_in_threadpool(_read, mapping, body)
+            events, problems, documents = (
+                _read(mapping, body)
+                if len(body) <= BODY_BYTES_AT_ONCE
+                else await run_in_threadpool(_read, mapping, body)
+            )
         except (JsonInvalid, TooMany) as error:
             await run_in_threadpool(self.refused.keep, name, body, [Problem(0, str(error))])
             code = "BODY_INVALID" if isinstance(error, JsonInvalid) else "TOO_MANY_DOCUMENTS"

@@ -5,13 +5,14 @@ A spool that failed is opened anew for the next question, so that a disk that ha
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from adapters.contract import Change
+from adapters.contract import AdapterError, Change
 from adapters.spool import Answer, Outgoing, Spool, SpoolUnusable
 from pointbook.v1 import events_pb2
 
@@ -28,6 +29,7 @@ class Keeper:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._spool: Spool | None = None
+        self._appending: deque[tuple[Sequence[Change], Future[list[events_pb2.Event]]]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
 
     def open(self) -> None:
@@ -39,8 +41,14 @@ class Keeper:
         self._asked(Spool.waiting).result()
 
     def append(self, changes: Sequence[Change]) -> Future[list[events_pb2.Event]]:
-        """Keeps changes; see ``Spool.append``. The future's result means they are on disk."""
-        return self._asked(lambda spool: spool.append(changes))
+        """Keeps changes; see ``Spool.append``. The future's result means they are on disk.
+
+        What others asked for meanwhile is kept with the same commit, which on most disks is what takes long.
+        """
+        kept: Future[list[events_pb2.Event]] = Future()
+        self._appending.append((changes, kept))
+        self._thread.submit(self._append)
+        return kept
 
     def take(self, events_max: int) -> list[Outgoing]:
         """See ``Spool.take``."""
@@ -72,6 +80,20 @@ class Keeper:
 
     def _asked(self, question: Callable[[Spool], Result]) -> Future[Result]:
         return self._thread.submit(self._answer, question)
+
+    def _append(self) -> None:
+        waiting = [self._appending.popleft() for _ in range(len(self._appending))]
+        asking = [each for each in waiting if each[1].set_running_or_notify_cancel()]
+        if not asking:
+            return  # kept with those before, or nobody wants it any more
+        try:
+            kept = self._answer(lambda spool: spool.append_each([each[0] for each in asking]))
+        except AdapterError as error:
+            for _, future in asking:
+                future.set_exception(error)
+        else:
+            for (_, future), events in zip(asking, kept, strict=True):
+                future.set_result(events)
 
     def _answer(self, question: Callable[[Spool], Result]) -> Result:
         try:

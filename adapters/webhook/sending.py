@@ -18,6 +18,9 @@ LOG = logging.getLogger("adapters")
 ONE_ATTEMPT = Patience(attempts_max=1)  # the waits are ours, so that a stop need not wait for them
 WAITS = Patience()
 IDLE_SECONDS = 5.0  # a look without being woken: for what a spool held from before
+GATHER_SECONDS = (
+    0.02  # so long deliveries gather: each alone would be a call and a commit of its own
+)
 
 
 class Sender:
@@ -68,7 +71,8 @@ class Sender:
             self._wake.clear()
             if self._send():
                 failures = 0
-                self._wake.wait(IDLE_SECONDS)
+                if self._wake.wait(IDLE_SECONDS):
+                    self._stop.wait(GATHER_SECONDS)
             else:
                 failures += 1
                 attempt = min(failures, self._patience.attempts_max)

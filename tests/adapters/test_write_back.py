@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from adapters.client import Target
 from adapters.contract import AdapterError, Known, SourceAway, Unsettled
 from adapters.unanswered import Unanswered
-from adapters.write_back import CANCEL, ORDER, Done, write_back
+from adapters.write_back import CANCEL, ORDER, Done, RedemptionClient, write_back
 from pointbook.v1 import redemptions_pb2
 
 
@@ -77,6 +78,22 @@ def test_an_erp_that_is_away_is_not_asked_for_each_of_them() -> None:
     with pytest.raises(SourceAway):
         worked_through(Moody(R1=SourceAway("no answer")), client)
     assert client.acknowledged == []
+
+
+@pytest.mark.parametrize(
+    ("warehouses", "expected"), [((), ["R1", "R2", "R3"]), (("B",), ["R2"]), (("C",), [])]
+)
+def test_an_erp_makes_the_orders_of_its_own_warehouses(
+    monkeypatch: pytest.MonkeyPatch, warehouses: tuple[str, ...], expected: list[str]
+) -> None:
+    waiting = [
+        redemptions_pb2.Redemption(redemption_id=f"R{number}", warehouse=code)
+        for number, code in enumerate(("A", "B", ""), 1)
+    ]
+    page = redemptions_pb2.ListRedemptionsResponse(redemptions=waiting)
+    monkeypatch.setattr(RedemptionClient, "_call", lambda *_: page)
+    with RedemptionClient(Target("127.0.0.1:1"), "erp", "", warehouses) as client:
+        assert [each.redemption_id for each in client.tasks(ORDER)] == expected
 
 
 def test_an_order_that_was_not_answered_is_not_sent_again_before_it_is_settled() -> None:
