@@ -21,6 +21,7 @@ SALE, LINE, MOVE = "sale.sale", "sale.line", "stock.move"
 SHIPMENT, RETURN = "stock.shipment.out", "stock.shipment.out.return"
 LOCATION, COMPANY = "stock.location", "company.company"
 
+IDS_PER_CALL = 200
 COMPANY_FIELDS = ("party.name", "currency.code", "timezone")
 
 
@@ -114,11 +115,8 @@ class Reader:
 
     def products_of_templates(self, templates: Sequence[Row]) -> list[events_pb2.Event]:
         """Returns the products whose name or categories some templates hold."""
-        ids = sorted(template["id"] for template in templates)
-        if not ids:
-            return []
-        domain = [["template", "in", ids]]
-        return self.products(self.tryton.rows(PRODUCT, domain, self.product_fields))
+        ids = {number for template in templates for number in template["products"]}
+        return self.products(self._at(PRODUCT, ids, self.product_fields))
 
     def products_of_costs(self, costs: Sequence[Row]) -> list[events_pb2.Event]:
         """Returns the products that some cost prices belong to."""
@@ -152,6 +150,12 @@ class Reader:
         return {row["id"]: row for row in self._at(SALE, ids, mapping.FIRST_FIELDS)}
 
     def _at(self, model: str, ids: set[int], fields: Sequence[str]) -> list[Row]:
-        if not ids:
-            return []
-        return self.tryton.rows(model, [["id", "in", sorted(ids)]], fields)
+        """Returns records by id; asked for in parts, for the question is a URL, which servers limit to some 8,000 characters."""
+        wanted = sorted(ids)
+        return [
+            row
+            for start in range(0, len(wanted), IDS_PER_CALL)
+            for row in self.tryton.rows(
+                model, [["id", "in", wanted[start : start + IDS_PER_CALL]]], fields
+            )
+        ]

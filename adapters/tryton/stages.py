@@ -174,7 +174,7 @@ def stages(reader: Reader, clock: Clock) -> list[Stage]:
         found.append(detail("contacts", CONTACT, ("party",), reader.members_of_contacts))
     found += [
         header("parties", PARTY, reader.party_fields, reader.members),
-        detail("templates", TEMPLATE, (), reader.products_of_templates),
+        detail("templates", TEMPLATE, ("products",), reader.products_of_templates),
     ]
     if settings.has_costs:
         found.append(detail("costs", COST, ("product",), reader.products_of_costs))
