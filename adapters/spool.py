@@ -192,6 +192,12 @@ class Spool:
             database.execute("UPDATE progress SET cursor = ?", (changes[-1].cursor,))
         return [event for event, _ in kept]
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keeps what is appended within, all of it or nothing, with one commit."""
+        with self._transaction():
+            yield
+
     def rewind(self) -> None:
         """Has the source read from its beginning once more; what is known stays known."""
         with self._transaction() as database:
@@ -318,12 +324,17 @@ class Spool:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        is_within_another = self._database.in_transaction  # and ends with it
+        if is_within_another:
+            yield self._database
+            return
         with self._usable():
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk has ended it already
+                    self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 

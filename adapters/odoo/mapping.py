@@ -1,7 +1,7 @@
 """Odoo records to documents of ours: pure, exact, and the same for the same content.
 
-Nothing here reads ``write_date`` but a product's: what moves without a change of the document must not be in it,
-or each look would make a new version. A record is what ``search_read`` returns: many-to-one fields
+Nothing here reads ``write_date`` but a product's and a cancelled order's, which the spool does not compare: what moves
+without a change of the document must not be in it, or each look would make a new version. A record is what ``search_read`` returns: many-to-one fields
 as ``[id, name]``, empty ones as ``False``, instants in UTC without a zone, numbers as ``Decimal``.
 """
 
@@ -21,6 +21,7 @@ from adapters.wire_values import (
     minor,
     quantity_text,
     redemption_of,
+    spread,
 )
 from pointbook.v1 import events_pb2
 
@@ -73,14 +74,18 @@ def order_event(
         AdapterError: Its currency has no rate, or its state is not one of Odoo's.
     """
     currency = _currency(order, settings)
+    sold = [line for line in lines if not line["display_type"]]
     document = events_pb2.Order(
         id=ascii_id(order["name"]),
         status=_status(order, settings),
         ordered_at=instant(moment(order["date_order"])),
         currency_code=currency,
         is_redemption=bool(redemption_of(order.get("client_order_ref") or "")),
-        lines=[_order_line(line, products, currency) for line in lines if not line["display_type"]],
+        lines=[_order_line(line, products, currency) for line in sold],
     )
+    _round_as_a_whole(document, order)
+    if document.status == events_pb2.ORDER_STATUS_CANCELLED:
+        document.changed_at.CopyFrom(instant(moment(order["write_date"])))
     if order["partner_id"]:
         document.member.external_id = str(reference_id(order["partner_id"]))
     if currency != settings.currency:
@@ -125,6 +130,33 @@ def _order_line(line: Row, products: Mapping[int, Row], currency: str) -> events
         amount_minor=net,
         tax_minor=minor(line["price_total"], currency) - net,
     )
+
+
+def _round_as_a_whole(document: events_pb2.Order, order: Row) -> None:
+    """Has the lines add up to what the order itself says, without and for tax.
+
+    Odoo rounds each line for its own sake; an order's totals are those lines' only where the company
+    rounds "per line". Rounded "globally", the default since 19, three lines of 3.333 read 3.33 each and 10.00 together.
+    """
+    untaxed = minor(order["amount_untaxed"], document.currency_code)
+    tax = minor(order["amount_tax"], document.currency_code)
+    nets = adding_up([line.amount_minor for line in document.lines], untaxed)
+    taxes = adding_up([line.tax_minor for line in document.lines], tax)
+    for line, net, part in zip(document.lines, nets, taxes, strict=True):
+        line.amount_minor, line.tax_minor = net, part
+
+
+def adding_up(amounts: Sequence[int], total: int) -> list[int]:
+    """Returns amounts in minor units with what rounding took from their total, or added; the largest get it.
+
+    Example: 333, 333 and 333 of 1000 are 334, 333 and 333. More than one unit for each is no rounding: an order
+    and its lines are read one after the other, and when somebody edits in between the next look reads both again.
+    """
+    missing = total - sum(amounts)
+    if abs(missing) > len(amounts):
+        return list(amounts)
+    parts = spread(missing, [Decimal(abs(amount)) for amount in amounts])
+    return [amount + part for amount, part in zip(amounts, parts, strict=True)]
 
 
 def sku_of(product: Row) -> str:

@@ -50,6 +50,8 @@ class Reader:
             "partner_id",
             "date_order",
             "currency_id",
+            "amount_untaxed",
+            "amount_tax",
             "client_order_ref",
             "write_date",
             *delivered,

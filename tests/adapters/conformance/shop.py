@@ -7,18 +7,33 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from adapters.contract import Erp
 
 
 @dataclass(frozen=True)
 class Sold:
-    """One line to sell. ``price`` is per piece, without tax. SKUs: "COF-250", "COF-1000", "MUG-01" are goods."""
+    """One line to sell. SKUs: "COF-250", "COF-1000", "MUG-01" are goods.
+
+    Attributes:
+        sku: What.
+        quantity: How many.
+        price: Per piece, without tax, before the discount.
+        discount: Percent off the price, where the ERP has discounts on lines; it may be left out where not.
+    """
 
     sku: str
     quantity: Decimal
     price: Decimal
+    discount: Decimal = Decimal(0)
+
+
+class Totals(NamedTuple):
+    """What an ERP's own document says: without tax, and the tax, as people see it there."""
+
+    net: Decimal
+    tax: Decimal
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Abilities:
         amends_confirmed: Quantities of a confirmed order can be changed in place.
         skews_clock: ``set_clock`` works (a replayed ERP; nobody moves the clock of a real one).
         tax_percent: Tax on every line.
+        zone: Zone of its days, IANA.
     """
 
     unapproves: bool = True
@@ -38,6 +54,7 @@ class Abilities:
     amends_confirmed: bool = True
     skews_clock: bool = True
     tax_percent: Decimal = Decimal(0)
+    zone: str = "Europe/Berlin"
 
 
 class Shop(Protocol):
@@ -76,12 +93,19 @@ class Shop(Protocol):
         """Cancels an order, the way this ERP does it."""
         ...
 
-    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> None:
-        """Changes quantities of lines, in the least conspicuous way the ERP has."""
+    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> str:
+        """Changes quantities of lines, in the least conspicuous way the ERP has; returns the number it then has.
+
+        Without ``amends_confirmed`` a confirmed order is cancelled, and another one confirmed in its place.
+        """
         ...
 
     def unapprove(self, order: str) -> None:
-        """Takes a confirmed order back to draft."""
+        """Takes a confirmed order back to draft; only with ``unapproves``."""
+        ...
+
+    def totals(self, order: str) -> Totals:
+        """Returns what the order itself says it comes to."""
         ...
 
     def touch(self, order: str) -> None:
@@ -89,7 +113,7 @@ class Shop(Protocol):
         ...
 
     def set_clock(self, shift: timedelta) -> None:
-        """Moves the ERP's clock by so much against real time."""
+        """Moves the ERP's clock by so much against real time; only with ``skews_clock``."""
         ...
 
     def redemption_ship(self, order: str) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from adapters.erpnext.adapter import Erpnext, open_erp
 from adapters.settings import Running
-from tests.adapters.conformance.shop import Abilities, Sold
+from tests.adapters.conformance.shop import Abilities, Sold, Totals
 from tests.adapters.erpnext import strict
 from tests.adapters.erpnext.site import COMPANY, NOTE, ORDER, WAREHOUSE, Document, Refused, Site
 
@@ -187,7 +187,7 @@ def serve(site: Site) -> Iterator[FakeServer]:
 class FakeShop:
     """People at work. See ``tests.adapters.conformance.shop.Shop``; what nobody can do there raises."""
 
-    abilities = Abilities(unapproves=False, amends_confirmed=False)
+    abilities = Abilities(unapproves=False, amends_confirmed=False, tax_percent=Decimal(19))
 
     def __init__(self, fake: FakeServer) -> None:
         self.fake = fake
@@ -218,14 +218,13 @@ class FakeShop:
 
     def sell(self, lines: Sequence[Sold], *, confirm: bool = True, on: date | None = None) -> str:
         """Makes a Sales Order."""
-        items = [
-            {"item_code": line.sku, "qty": float(line.quantity), "rate": float(line.price)}
-            for line in lines
-        ]
         order = {"customer": FIRST_CUSTOMER, "company": COMPANY, "docstatus": int(confirm)}
+        percent = float(self.abilities.tax_percent)
+        order |= {"taxes": [{"charge_type": "On Net Total", "rate": percent}]}
         if on is not None:
             order["transaction_date"] = on.isoformat()
         with self.site.lock:
+            items = [_priced(line) for line in lines]
             return str(self.site.insert(ORDER, order | {"items": items})["name"])
 
     def confirm(self, order: str) -> None:
@@ -283,21 +282,29 @@ class FakeShop:
                 self.site.submit(ORDER, order)
             self.site.cancel(ORDER, order)
 
-    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> None:
+    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> str:
         """Edits a draft; of a submitted order, cancels it and submits an amended one."""
         with self.site.lock:
             document = self.site.get(ORDER, order)
-            items = [
-                {"item_code": line["item_code"], "rate": line["rate"]}
-                | {"qty": float(quantities.get(number, Decimal(str(line["qty"]))))}
-                for number, line in enumerate(document["items"])
-            ]
-            head = {key: document[key] for key in ("customer", "company", "transaction_date")}
+            items = _counted_anew(document, quantities)
             if document["docstatus"] == 0:
                 self.site.edit(order, items)
-                return
+                return order
+            head = {
+                key: document[key] for key in ("customer", "company", "transaction_date", "taxes")
+            }
             self.cancel(order)
-            self.site.insert(ORDER, head | {"amended_from": order, "docstatus": 1, "items": items})
+            amended = head | {"amended_from": order, "docstatus": 1, "items": items}
+            return str(self.site.insert(ORDER, amended)["name"])
+
+    def update_items(self, order: str, quantities: Mapping[int, Decimal]) -> None:
+        """Changes quantities of a submitted order by its button "Update Items": its lines stay what they are.
+
+        Not recorded: ``update_child_qty_rate`` in erpnext/controllers/accounts_controller.py saves lines and order.
+        """
+        with self.site.lock:
+            items = _counted_anew(self.site.get(ORDER, order), quantities)
+            self.site.edit(order, items)
 
     def unapprove(self, order: str) -> None:
         """Nobody can: what was submitted does not become a draft again."""
@@ -312,6 +319,13 @@ class FakeShop:
         """Moves the site's clock."""
         self.site.shift = shift
 
+    def totals(self, order: str) -> Totals:
+        """Returns what the Sales Order itself says."""
+        with self.site.lock:
+            document = self.site.get(ORDER, order)
+            net, tax = document["net_total"], document["total_taxes_and_charges"]
+            return Totals(Decimal(str(net)), Decimal(str(tax)))
+
     def redemption_ship(self, order: str) -> None:
         """Ships a redemption's order."""
         self.ship(order)
@@ -324,6 +338,24 @@ class FakeShop:
             and note["is_return"] == is_return
             and any(line["against_sales_order"] == order for line in note["items"])
         ]
+
+
+def _priced(line: Sold) -> Document:
+    said = {"item_code": line.sku, "qty": float(line.quantity)}
+    if not line.discount:
+        return said | {"rate": float(line.price)}
+    return said | {
+        "price_list_rate": float(line.price),
+        "discount_percentage": float(line.discount),
+    }
+
+
+def _counted_anew(order: Document, quantities: Mapping[int, Decimal]) -> list[Document]:
+    return [
+        {"item_code": line["item_code"], "rate": line["rate"]}
+        | {"qty": float(quantities.get(number, Decimal(str(line["qty"]))))}
+        for number, line in enumerate(order["items"])
+    ]
 
 
 def _only(lines: list[Document], key: str, wanted: Mapping[str, Decimal]) -> list[Document]:

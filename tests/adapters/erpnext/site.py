@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -262,15 +262,16 @@ class Site:
             "item_group": item["item_group"],
             "qty": float(qty),
             "stock_qty": float(qty * Decimal(str(values.get("conversion_factor", 1)))),
-            "price_list_rate": item["standard_rate"],
+            "price_list_rate": values.get("price_list_rate", item["standard_rate"]),
             "docstatus": document["docstatus"],
             "delivered_qty": 0.0,
         }
-        if values.get("discount_percentage") == 100:
-            line["rate"] = 0.0
-        elif not values.get("rate"):
-            line["rate"] = item["standard_rate"]
-        line["amount"] = float((qty * Decimal(str(line["rate"]))).quantize(CENT))
+        off = Decimal(str(values.get("discount_percentage", 0)))
+        rate = Decimal(str(values.get("rate") or line["price_list_rate"]))
+        if off == 100 or not values.get("rate"):
+            rate = rate * (100 - off) / 100
+        line["rate"] = float(_cents(rate))
+        line["amount"] = float(_cents(qty * Decimal(str(line["rate"]))))
         line["net_amount"] = line["amount"]
         return line
 
@@ -278,10 +279,28 @@ class Site:
         total = sum((Decimal(str(line["amount"])) for line in document["items"]), Decimal(0))
         off = Decimal(str(document.get("discount_amount") or 0))
         if off:
-            first = document["items"][0]
-            first["net_amount"] = float(Decimal(str(first["amount"])) - off)
-        document |= {"total": float(total), "net_total": float(total - off)}
-        document |= {"grand_total": float(total - off)}
+            self._take_off(document["items"], off, total)
+        net = total - off
+        percent = sum(
+            (Decimal(str(each["rate"])) for each in document.get("taxes", ())), Decimal(0)
+        )
+        tax = _cents(net * percent / 100)
+        document |= {"total": float(total), "net_total": float(net)}
+        document |= {"total_taxes_and_charges": float(tax), "grand_total": float(net + tax)}
+
+    def _take_off(self, lines: Sequence[Document], off: Decimal, total: Decimal) -> None:
+        """Takes a discount on the net total off all lines; what rounding left is the last one's.
+
+        Not recorded: ``apply_discount_amount`` in erpnext/controllers/taxes_and_totals.py.
+        """
+        net_total = Decimal(0)
+        for line in lines:
+            amount = Decimal(str(line["amount"]))
+            net = _cents(amount - off * amount / total)
+            net_total += net
+            if line is lines[-1]:
+                net += total - net_total - off
+            line["net_amount"] = float(net)
 
     def _submitted(self, doctype: str, document: Document) -> None:
         if doctype == NOTE:
@@ -301,6 +320,11 @@ class Site:
                 self.touch(ORDER, order["name"], per_delivered=50.0, status="To Bill")
         if note["return_against"]:
             self.touch(NOTE, note["return_against"], per_returned=50.0)
+
+
+def _cents(amount: Decimal) -> Decimal:
+    """Returns an amount as a site of version 15 rounds it unless it is told otherwise: half to even."""
+    return amount.quantize(CENT, ROUND_HALF_EVEN)
 
 
 def _head(document: Document) -> Document:

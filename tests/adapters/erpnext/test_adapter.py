@@ -13,7 +13,7 @@ from adapters.feed import read_cursor
 from pointbook.v1 import events_pb2
 from tests.adapters.conformance.shop import Sold
 from tests.adapters.erpnext.fake import FakeShop
-from tests.adapters.erpnext.site import NOTE, ORDER
+from tests.adapters.erpnext.site import COMPANY, NOTE, ORDER
 
 MUGS = [Sold("MUG-01", Decimal(2), Decimal("9.99"))]
 COFFEE = [Sold("COF-250", Decimal(3), Decimal("7.90")), *MUGS]
@@ -165,6 +165,28 @@ def test_an_amended_order_is_another_order(shop: FakeShop) -> None:
     assert (old.id, old.status) == (order, events_pb2.ORDER_STATUS_CANCELLED)
     assert (new.id, new.status) == (f"{order}-1", events_pb2.ORDER_STATUS_CONFIRMED)
     assert new.lines[0].quantity == "5"
+
+
+def test_a_submitted_order_whose_items_are_updated_is_the_same_order(shop: FakeShop) -> None:
+    order = shop.sell(MUGS)
+    (before,) = of(read(shop.open())[0], "order")
+    shop.update_items(order, {0: Decimal(5)})
+    (after,) = of(read(shop.open())[0], "order")
+    assert (after.id, after.status) == (order, events_pb2.ORDER_STATUS_CONFIRMED)
+    assert after.lines[0].line_id == before.lines[0].line_id
+    assert (after.lines[0].quantity, after.lines[0].amount_minor) == ("5", 4995)
+
+
+def test_a_discount_on_the_whole_is_taken_off_every_line(shop: FakeShop) -> None:
+    items = [
+        {"item_code": sku, "qty": 1, "rate": 9.99} for sku in ("COF-250", "COF-1000", "MUG-01")
+    ]
+    head = {"customer": "Customer 000", "company": COMPANY, "docstatus": 1}
+    off = {"apply_discount_on": "Net Total", "discount_amount": 10.0}
+    shop.site.insert(ORDER, head | off | {"items": items})
+    (order,) = of(read(shop.open())[0], "order")
+    # 29.97 less 10.00 is 19.97: 6.66 three times, less the cent that the last one lacks.
+    assert [line.amount_minor for line in order.lines] == [666, 666, 665]
 
 
 def test_a_note_for_two_orders_is_a_shipment_of_each(shop: FakeShop) -> None:

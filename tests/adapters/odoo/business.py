@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tests.adapters.odoo.tables import Tables, Transaction, Values
 
 ORDER, LINE, PICKING, MOVE = "sale.order", "sale.order.line", "stock.picking", "stock.move"
-ZERO = Decimal(0)
+ZERO, CENT = Decimal(0), Decimal("0.01")
 USD, WAREHOUSE = 1, 1
 STOCK, CUSTOMERS = [8, "WH/Stock"], [5, "Partners/Customers"]
 # (id, SKU, name, price, cost, goods?), as the recordings made them
@@ -55,6 +55,7 @@ class Business:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
+        self.rounds_globally = tables.version == "19"
         self._names = {"S": 0, "WH/OUT/": 0, "WH/IN/": 0}
 
     def create_order(self, values: Values, at: datetime | None = None) -> int:
@@ -67,7 +68,6 @@ class Business:
             "locked": False,
             "currency_id": USD,
             "date_order": at or transaction.stamp,
-            "amount_total": ZERO,
         }
         number = self.tables.insert(ORDER, header, transaction)
         for command in values["order_line"]:
@@ -141,8 +141,9 @@ class Business:
     def amend(self, line: int, quantity: Decimal) -> None:
         """Changes a line's quantity: only the line's stamp moves, and its open move's."""
         row = self.tables.get(LINE, line)
-        amounts = _amounts(quantity, row["price_unit"], row["discount"], row["tax_percent"])
+        amounts = self._amounts(row | {"product_uom_qty": quantity})
         self.tables.write(LINE, line, {"product_uom_qty": quantity, **amounts})
+        self._total(row["order_id"])
         open_moves = [
             move
             for move in self.tables.all(MOVE, sale_line_id=line, origin_returned_move_id=None)
@@ -167,16 +168,30 @@ class Business:
             "tax_percent": tax,
             "display_type": said.get("display_type"),
             "state": "draft",
-            **_amounts(quantity, price, discount, tax),
         }
-        self.tables.insert(LINE, values, transaction)
+        self.tables.insert(LINE, values | self._amounts(values), transaction)
 
     def _total(self, number: int) -> None:
-        """Recomputes the total, which is stored without a new stamp."""
+        """Recomputes the totals, which are stored without a new stamp.
+
+        17 rounds "per line" by default, and adds up the lines; 19 "globally", and rounds once. Recorded are only
+        totals without a rest; see ``_compute_amounts`` in addons/sale/models/sale_order.py of each.
+        """
         lines = self.tables.all(LINE, order_id=number)
-        self.tables.get(ORDER, number)["amount_total"] = sum(
-            (line["price_total"] for line in lines), ZERO
-        )
+        if self.rounds_globally:
+            untaxed = _cents(sum((_net(line) for line in lines), ZERO))
+            tax = _cents(sum((_tax(line, _net(line)) for line in lines), ZERO))
+        else:
+            untaxed = sum((line["price_subtotal"] for line in lines), ZERO)
+            tax = sum((line["price_total"] for line in lines), ZERO) - untaxed
+        amounts = {"amount_untaxed": untaxed, "amount_tax": tax, "amount_total": untaxed + tax}
+        self.tables.get(ORDER, number).update(amounts)
+
+    def _amounts(self, line: Values) -> Values:
+        """Returns what a line shows, without and with tax."""
+        net = _cents(_net(line))
+        tax = _cents(_tax(line, _net(line) if self.rounds_globally else net))
+        return {"price_subtotal": net, "price_total": net + tax}
 
     def _undelivered(self, number: int) -> dict[int, Decimal]:
         left = {
@@ -294,6 +309,16 @@ class Business:
         return f"{prefix}{self._names[prefix]:05}"
 
 
-def _amounts(quantity: Decimal, price: Decimal, discount: Decimal, tax: Decimal) -> Values:
-    net = round(quantity * price * (100 - discount) / 100, 2)
-    return {"price_subtotal": net, "price_total": net + round(net * tax / 100, 2)}
+def _net(line: Values) -> Decimal:
+    exact: Decimal = line["product_uom_qty"] * line["price_unit"] * (100 - line["discount"]) / 100
+    return exact
+
+
+def _tax(line: Values, net: Decimal) -> Decimal:
+    exact: Decimal = net * line["tax_percent"] / 100
+    return exact
+
+
+def _cents(amount: Decimal) -> Decimal:
+    """Returns an amount as a currency of Odoo's rounds it: half away from zero."""
+    return amount.quantize(CENT, ROUND_HALF_UP)

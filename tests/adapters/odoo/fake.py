@@ -14,7 +14,7 @@ import pytest
 from adapters.contract import Erp
 from adapters.odoo.adapter import open_erp
 from adapters.settings import Running
-from tests.adapters.conformance.shop import Abilities, Shop, Sold
+from tests.adapters.conformance.shop import Abilities, Shop, Sold, Totals
 from tests.adapters.odoo.business import FIRST_CUSTOMER, LINE, ORDER
 from tests.adapters.odoo.server import DATABASE, LOGIN, SECRET, OdooServer
 
@@ -24,8 +24,9 @@ SECRET_ENV = "POINTBOOK_TEST_ODOO_SECRET"
 class OdooShop:
     """A shop that runs on a replayed Odoo of one version, read over one API."""
 
+    abilities = Abilities(tax_percent=Decimal(19))
+
     def __init__(self, version: str, api: str) -> None:
-        self.abilities = Abilities()
         self.server = OdooServer(version)
         self.api = api
         self.opened: list[Erp] = []
@@ -41,6 +42,7 @@ class OdooShop:
             "secret_env": SECRET_ENV,
             "api": self.api,
             "currency": "USD",
+            "timezone": self.abilities.zone,
         } | more
 
     def open(
@@ -113,11 +115,12 @@ class OdooShop:
         with self.server.lock:
             self._business.cancel(self.id_of(order))
 
-    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> None:
+    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> str:
         """Changes quantities of lines; the header's stamp does not move."""
         with self.server.lock:
             for line, quantity in self._by_line(order, quantities).items():
                 self._business.amend(line, quantity)
+        return order
 
     def unapprove(self, order: str) -> None:
         """Cancels a confirmed order and sets it to quotation."""
@@ -134,6 +137,12 @@ class OdooShop:
         """Moves Odoo's clock by so much against real time."""
         with self.server.lock:
             self._tables.shift = shift
+
+    def totals(self, order: str) -> Totals:
+        """Returns what the order itself says."""
+        with self.server.lock:
+            row = self._tables.get(ORDER, self.id_of(order))
+            return Totals(row["amount_untaxed"], row["amount_tax"])
 
     def redemption_ship(self, order: str) -> None:
         """Ships the order a redemption was written as."""
@@ -157,6 +166,7 @@ class OdooShop:
             "product_id": product["id"],
             "product_uom_qty": sold.quantity,
             "price_unit": sold.price,
+            "discount": sold.discount,
             "tax_percent": self.abilities.tax_percent,
         }
 

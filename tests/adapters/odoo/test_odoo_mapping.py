@@ -40,6 +40,8 @@ def order(**more: Any) -> dict[str, Any]:
         "partner_id": [7, "Customer 000"],
         "date_order": "2026-11-23 10:43:49",
         "currency_id": [2, "EUR"],
+        "amount_untaxed": Decimal("19.98"),
+        "amount_tax": Decimal(0),
         "client_order_ref": False,
         "locked": False,
         "delivery_status": "pending",
@@ -86,7 +88,9 @@ def around(origins: dict[int, int] | None = None, **more: Any) -> Surroundings:
 
 
 def read_order(records: list[dict[str, Any]], header: Any = None, **more: Any) -> events_pb2.Order:
-    header = header or order()
+    net = sum((each["price_subtotal"] for each in records if not each["display_type"]), Decimal(0))
+    gross = sum((each["price_total"] for each in records if not each["display_type"]), Decimal(0))
+    header = {**(header or order()), "amount_untaxed": net, "amount_tax": gross - net}
     return mapping.order_event(header, records, {6: MUG}, settings(**more)).order
 
 
@@ -129,6 +133,32 @@ def test_a_line_has_its_net_amount_its_tax_and_its_products_sku() -> None:
 def test_odd_decimals_become_minor_units(amount: str, minor: int) -> None:
     (found,) = read_order([line(net=amount, gross=amount)]).lines
     assert (found.amount_minor, found.tax_minor) == (minor, 0)
+
+
+def read_amounts(
+    records: list[dict[str, Any]], untaxed: str, tax: str
+) -> tuple[list[int], list[int]]:
+    header = order(amount_untaxed=Decimal(untaxed), amount_tax=Decimal(tax))
+    found = mapping.order_event(header, records, {}, settings()).order
+    return [each.amount_minor for each in found.lines], [each.tax_minor for each in found.lines]
+
+
+def test_lines_add_up_to_an_order_that_was_rounded_as_a_whole() -> None:
+    # 3.333 three times, 19 %: 3.33 and 0.63 a line; 9.999 is 10.00, and 1.89981 is 1.90.
+    thirds = [line(number, "3.33", "3.96") for number in (1, 2, 3)]
+    assert read_amounts(thirds, "10.00", "1.90") == ([334, 333, 333], [64, 63, 63])
+    # 0.335 three times: 0.34 a line, 1.005 is 1.01 and not 1.02.
+    halves = [line(number, "0.34", "0.34") for number in (1, 2, 3)]
+    assert read_amounts(halves, "1.01", "0") == ([34, 34, 33], [0, 0, 0])
+
+
+def test_a_line_of_nothing_and_one_that_takes_off_stay_what_they_are() -> None:
+    lines = [line(1, "49.0", "49.0"), line(2, "-2.45", "-2.45"), line(3, "0", "0")]
+    assert read_amounts(lines, "46.56", "0")[0] == [4901, -245, 0]
+
+
+def test_lines_that_were_edited_after_their_order_was_read_stay_what_they_are() -> None:
+    assert read_amounts([line(1, "39.96", "39.96")], "19.98", "0") == ([3996], [0])
 
 
 def test_yen_have_no_decimals() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from adapters.contract import Erp
 from adapters.settings import Running
 from adapters.tryton.adapter import open_erp
-from tests.adapters.conformance.shop import Abilities, Sold
+from tests.adapters.conformance.shop import Abilities, Sold, Totals
 from tests.adapters.tryton.house import House, Server, house
 from tests.adapters.tryton.seed import CUSTOMERS, TAX_PERCENT
 
@@ -174,14 +174,38 @@ class TrytonShop:
             self.admin.press(RETURN, "receive", number)
             self.admin.press(RETURN, "do", number)
 
-    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> None:
-        """See ``Shop``: a quotation goes back to draft for it, for Tryton lets nobody change it in place."""
+    def amend(self, order: str, quantities: Mapping[int, Decimal]) -> str:
+        """See ``Shop``: a quotation goes back to draft for it; what is confirmed is cancelled and sold anew."""
         sale = self.sale(order)
+        (row,) = self.admin.rows(SALE, [["id", "=", sale]], ["state"])
+        if row["state"] != "quotation":
+            return self._sold_anew(order, quantities)
         lines = self._lines(sale)
         self.admin.press(SALE, "draft", sale)
         for index, quantity in quantities.items():
             self.admin.write(LINE, lines[index], quantity=quantity)
         self.admin.press(SALE, "quote", sale)
+        return order
+
+    def _sold_anew(self, order: str, quantities: Mapping[int, Decimal]) -> str:
+        fields = ("product.code", "quantity", "unit_price")
+        lines = self.admin.rows(LINE, [["sale.number", "=", order]], fields)
+        sold = [
+            Sold(
+                line["product."]["code"],
+                quantities.get(index, line["quantity"]),
+                line["unit_price"],
+            )
+            for index, line in enumerate(lines)
+        ]
+        self.cancel(order)
+        return self.sell(sold)
+
+    def totals(self, order: str) -> Totals:
+        """See ``Shop``."""
+        fields = ("untaxed_amount", "tax_amount")
+        (row,) = self.admin.rows(SALE, [["number", "=", order]], fields)
+        return Totals(row["untaxed_amount"], row["tax_amount"])
 
     def unapprove(self, order: str) -> None:
         """Tryton cannot."""
