@@ -105,13 +105,13 @@ def parking_reasons(module: ast.Module) -> Iterator[tuple[ast.Call, set[str]]]:
 
 
 def refusal_reasons(module: ast.Module) -> set[str]:
-    """Returns the reasons of functions that answer with reason and message, or with None."""
+    """Returns the reasons of functions that answer with reason and message, or perhaps with None."""
     return {
         reason
         for function in ast.walk(module)
         if isinstance(function, ast.FunctionDef)
         and function.returns is not None
-        and ast.unparse(function.returns) == "tuple[str, str] | None"
+        and ast.unparse(function.returns).removesuffix(" | None") == "tuple[str, str]"
         for node in ast.walk(function)
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
         for reason in texts(node.value.elts[0])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ from workers.handlers.books import Books
 from workers.handlers.expire import expire_lots
 
 LANES = 3
+EVER = MappingProxyType({"2020-01-01": "park"})
+"""What the program's versions say about unknown members, by the day each begins."""
 PROGRAM = """
 [book]
 code = "{code}"
@@ -42,9 +45,10 @@ currency = "CNY"
 time_zone = "Asia/Shanghai"
 [program]
 code = "points"
-effective_from = 2020-01-01T00:00:00Z
+effective_from = {begins}T00:00:00Z
 [accrual]
 trigger = "{trigger}"
+unknown_member = "{unknown_member}"
 [points]
 unit_cost = "0.0033"  # a third of a fen: every rounding shows
 [expiry]
@@ -69,13 +73,28 @@ class World:
 
     numbers = itertools.count(1)
 
-    def __init__(self, engine: Engine, trigger: str, expiry: str = "", rewards: str = "") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        trigger: str,
+        expiry: str = "",
+        rewards: str = "",
+        unknown_member: Mapping[str, str] = EVER,
+    ) -> None:
         self.engine = engine
         self.name = f"w{next(World.numbers)}"
         self.books = Books()
-        content = PROGRAM.format(code=self.name, trigger=trigger, expiry=expiry, rewards=rewards)
-        with engine.begin() as connection:
-            self.book = apply_program(connection, content, "test").book
+        for begins, choice in unknown_member.items():
+            content = PROGRAM.format(
+                code=self.name,
+                begins=begins,
+                trigger=trigger,
+                unknown_member=choice,
+                expiry=expiry,
+                rewards=rewards,
+            )
+            with engine.begin() as connection:
+                self.book = apply_program(connection, content, "test").book
         self.book_id = self.book.id
 
     def member_key(self, name: str) -> str:

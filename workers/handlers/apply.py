@@ -65,7 +65,7 @@ from workers.handlers.spending import (
     shipped_redemptions,
     want,
 )
-from workers.handlers.touched import Arrived, document_row, newer_documents, orders_of, sort_out
+from workers.handlers.touched import Arrived, document_row, newer_versions, orders_of, sort_out
 
 
 class Applied(NamedTuple):
@@ -102,15 +102,16 @@ def apply_events(
     book_id = context.book.id
     touched = sort_out(rows)
     stored = store_documents.lock_documents(connection, touched.documents)
-    newer = newer_documents(touched, stored)
-    members = known_members(connection, book_id, newer)
+    versions = newer_versions(touched, stored)
+    members, taken = known_members(connection, book_id, versions)
     look_up_merging(connection, book_id, touched.merges, members)
-    spendings, unknown = shipped_redemptions(connection, book_id, newer)
-    touched.parkings += unknown
+    spendings, unknown = shipped_redemptions(connection, book_id, versions)
+    touched.parkings += taken + unknown
+    newer = {key: arrived[0] for key, arrived in versions.items()}
     by_order = orders_of(newer, stored)
     cases = open_cases(connection, touched, by_order, members)
     candidates = newer_orders(touched, cases)
-    enrolled = keys_to_enrol(connection, context, candidates, members)
+    enrolled = keys_to_enrol(connection, context, touched, members)
     refused = settle_members(connection, book_id, members, enrolled)
     touched.parkings += [p._replace(seq=newer.pop(key).seq) for key, p in refused.items()]
     merges, unknown = merges_to_do(connection, book_id, touched.merges, members)

@@ -52,7 +52,8 @@ def open_cases(
 ) -> dict[OrderKey, Case]:
     """Locks the orders that the batch touches and opens a case for each."""
     again = store.orders_of_members(connection, members.to_decide_again)
-    keys = touched.orders.keys() | by_order.keys() | again
+    # By sequence: of two orders that want more of a hold than there is, the first gets it, as it would in batches of their own.
+    keys = dict.fromkeys((*touched.orders, *by_order, *sorted(again)))
     states = store.lock_orders(connection, keys)
     cases = {key: Case(states.get(key) or OrderState(*key)) for key in keys}
     for key, arrived in by_order.items():
@@ -75,24 +76,33 @@ def newer_orders(touched: Touched, cases: Mapping[OrderKey, Case]) -> Candidates
 
 
 def keys_to_enrol(
-    connection: Connection, context: BookContext, candidates: Candidates, members: MemberChanges
+    connection: Connection, context: BookContext, touched: Touched, members: MemberChanges
 ) -> list[str]:
-    """Looks up the members that orders name and returns those that the program wants enrolled."""
-    wanted = {
-        order.member: order
-        for orders in candidates.values()
-        for _, order in orders
-        if order.member and order.member not in members.by_key
-    }
-    members.by_key.update(store_members.resolve(connection, context.book.id, wanted))
+    """Looks up the members that orders name and returns those that any of their orders enrols.
+
+    Superseded versions enrol, too. Had they come first they would have, and nobody is taken off the list again: this is the only
+    rule under which who is a member does not depend on what came first, or together with what.
+    """
+    named: dict[str, set[int]] = {}
+    for arrived in touched.orders.values():
+        for one in arrived:
+            order = one.event
+            if isinstance(order, Order) and order.member and order.member not in members.by_key:
+                named.setdefault(order.member, set()).add(order.ordered_at)
+    members.by_key.update(store_members.resolve(connection, context.book.id, named))
     return [
         key
-        for key, order in wanted.items()
+        for key, instants in named.items()
         if key not in members.by_key
         and not key.startswith("id:")
-        and (program := effective_program(context.programs, order.ordered_at)) is not None
-        and program.unknown_member == "enrol"
+        and any(_enrols(context, at) for at in instants)
     ]
+
+
+def _enrols(context: BookContext, at: int) -> bool:
+    """Tells whether an order of some instant makes a member of whoever is unknown."""
+    program = effective_program(context.programs, at)
+    return program is not None and program.unknown_member == "enrol"
 
 
 def choose_documents(

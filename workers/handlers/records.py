@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Connection
 
-from plugin.events import Kind, Member, member_key
+from plugin.events import Event, Kind, Member, member_key
 from plugin.store import members as store
 from plugin.store.documents import Collision, DocumentKey
 from plugin.store.parked import Parking
-from workers.handlers.touched import Arrived
+from workers.handlers.touched import Arrived, Versions, park_refused
 
 
 @dataclass(slots=True)
@@ -40,24 +41,32 @@ def keys_of(record: Member, source: str) -> list[str]:
 
 
 def known_members(
-    connection: Connection, book_id: int, newer: Mapping[DocumentKey, Arrived]
-) -> MemberChanges:
-    """Looks up the members of arrived records, and which of them get other tiers than they have. Writes nothing."""
+    connection: Connection, book_id: int, versions: Versions
+) -> tuple[MemberChanges, list[Parking]]:
+    """Looks up the members of arrived records, and which of them get other tiers than they have. Writes nothing.
+
+    Returns:
+        The changes, and the versions of records that are another member's, which are taken out.
+    """
     changes = MemberChanges()
-    for key, arrived in newer.items():
-        if key[1] == Kind.MEMBER and isinstance(arrived.event, Member):
-            changes.records[key] = arrived.event
-    if not changes.records:
-        return changes
-    wanted = [k for (source, _, _), r in changes.records.items() for k in keys_of(r, source)]
+    arrived = {key: found for key, found in versions.items() if key[1] == Kind.MEMBER}
+    if not arrived:
+        return changes, []
+    wanted = [name for found in arrived.values() for one in found for name in _names(one)]
     changes.by_key = store.resolve(connection, book_id, wanted)
     seen = dict(changes.by_key)
-    for key, record in changes.records.items():
-        names = keys_of(record, key[0])
-        owner = next((o for k in names if (o := seen.get(k))), None)
+    parkings = []
+    for key in arrived:
+        parkings += park_refused(versions, key, partial(_record_refusal, seen))
+        if key not in versions:
+            continue
+        one = versions[key][0]
+        assert isinstance(one.event, Member)
+        changes.records[key] = one.event
+        owner = _owner(seen, one)
         if owner is not None:
             changes.owners[key] = owner
-            for name in names:
+            for name in _names(one):
                 seen.setdefault(name, owner)
     tiers = store.read_tiers(connection, changes.owners.values())
     merged = store.merged_keys(connection, book_id, wanted)
@@ -69,7 +78,34 @@ def known_members(
         for key, owner in changes.owners.items()
         if key not in changes.of_merged and tiers[owner] != changes.records[key].tiers
     ]
-    return changes
+    return changes, parkings
+
+
+def _names(arrived: Arrived) -> list[str]:
+    """Returns the keys that an arrived record gives its member."""
+    assert isinstance(arrived.event, Member)
+    return keys_of(arrived.event, arrived.source)
+
+
+def _owner(seen: Mapping[str, int], arrived: Arrived) -> int | None:
+    """Returns whose record this is, by the first of its keys that is somebody's."""
+    return next((seen[name] for name in _names(arrived) if name in seen), None)
+
+
+def _record_refusal(seen: Mapping[str, int], arrived: Arrived) -> tuple[str, str] | None:
+    """Tells reason and message when a record names one member and has a key of another."""
+    owner = _owner(seen, arrived)
+    taken = next((name for name in _names(arrived) if seen.get(name, owner) != owner), None)
+    return None if taken is None else _identity_taken(arrived.event, taken)
+
+
+def _identity_taken(record: Event, name: str) -> tuple[str, str]:
+    assert isinstance(record, Member)
+    way = name.partition(":")[0].replace("_", " ")
+    message = (
+        f"member {record.id}: its {way} belongs to another member; merge them or correct the record"
+    )
+    return "IDENTITY_TAKEN", message
 
 
 def settle_members(
@@ -98,9 +134,7 @@ def settle_members(
         owner = changes.owners[key]
         for name in keys_of(record, key[0]):
             if changes.by_key.setdefault(name, owner) != owner:
-                way = name.partition(":")[0].replace("_", " ")
-                message = f"member {record.id}: its {way} belongs to another member; merge them or correct the record"
-                refused[key] = Parking(0, "IDENTITY_TAKEN", message)
+                refused[key] = Parking(0, *_identity_taken(record, name))
             elif changes.by_key[name] == owner:
                 pairs.setdefault(name, owner)
     known = store.resolve(connection, book_id, pairs)

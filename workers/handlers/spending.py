@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from plugin.events import Kind as EventKind
 from plugin.events import Order, OrderStatus, RedemptionReturn, RedemptionShipment
 from plugin.orders.entitlement import ORDER, Documents, business_date
 from plugin.points.lots import Wallet
@@ -36,17 +37,18 @@ from plugin.redemption.spending import (
     order_steps,
     spends,
 )
+from plugin.stock.valuation import StockKind
 from plugin.store import points as store_points
 from plugin.store import redemptions as store
 from plugin.store import reward_totals
 from plugin.store import stock as store_stock
-from plugin.store.documents import Collision, DocumentKey, OrderKey
+from plugin.store.documents import Collision, OrderKey
 from plugin.store.parked import Parking
 from plugin.store.stock import StockRow
 from workers.handlers.books import BookContext
 from workers.handlers.cases import Candidates, Case
 from workers.handlers.postings import Numbering
-from workers.handlers.touched import Arrived
+from workers.handlers.touched import Arrived, Versions, park_refused
 
 
 class Wanted(NamedTuple):
@@ -62,10 +64,15 @@ class Wanted(NamedTuple):
 
 @dataclass(slots=True)
 class Spendings:
-    """Redemptions that a batch's documents are about, and which of them orders pay with."""
+    """Redemptions that a batch's documents are about, and which of them orders pay with.
+
+    ``shipped`` are those that documents ship or bring back, now or until now; ``left_at`` is when the documents were that are
+    stored about them, which an amendment may have taken to another redemption.
+    """
 
     redemptions: dict[int, Redemption] = field(default_factory=dict)
     shipped: set[int] = field(default_factory=set)
+    left_at: dict[int, int] = field(default_factory=dict)
 
     @property
     def member_ids(self) -> set[int]:
@@ -81,31 +88,69 @@ class Carried(Fulfilment):
 
 
 def shipped_redemptions(
-    connection: Connection, book_id: int, newer: dict[DocumentKey, Arrived]
+    connection: Connection, book_id: int, versions: Versions
 ) -> tuple[Spendings, list[Parking]]:
-    """Looks up the redemptions of shipments and returns; takes documents of unknown ones out and says why."""
-    about: dict[DocumentKey, str] = {
-        key: arrived.event.redemption_id
-        for key, arrived in newer.items()
-        if isinstance(arrived.event, RedemptionShipment | RedemptionReturn)
+    """Looks up the redemptions of shipments and returns; takes versions that name unknown ones out and says why."""
+    names = {
+        one.event.redemption_id
+        for arrived in versions.values()
+        for one in arrived
+        if isinstance(one.event, RedemptionShipment | RedemptionReturn)
     }
-    if not about:
+    if not names:
         return Spendings(), []
-    numbers = {name: parse_public_id(name) for name in about.values()}
-    known = store.read_redemptions(connection, book_id, [n for n in numbers.values() if n])
+    numbers = {name: parse_public_id(name) or 0 for name in names}
+    read = store.read_redemptions(connection, book_id, filter(None, numbers.values()))
+    known = {name: read[number] for name, number in numbers.items() if number in read}
     parkings = []
     found = Spendings()
-    for key, name in about.items():
-        one = known.get(numbers[name] or 0)
-        if one is None or one.kind is not Kind.GOODS:
-            what = "does not ship: it has no goods" if one else "is not known"
-            message = f"document {key[2]}: redemption {name[:64]} {what}"
-            reason = "REDEMPTION_NOT_GOODS" if one else "REDEMPTION_UNKNOWN"
-            parkings.append(Parking(newer.pop(key).seq, reason, message))
-        else:
+    for key in list(versions):
+        parkings += park_refused(versions, key, partial(_redemption_refusal, known))
+        event = versions[key][0].event if key in versions else None
+        if isinstance(event, RedemptionShipment | RedemptionReturn):
+            one = known[event.redemption_id]
             found.redemptions[one.id] = one
             found.shipped.add(one.id)
+    _add_until_now(connection, book_id, versions, found)
     return found, parkings
+
+
+def _add_until_now(
+    connection: Connection, book_id: int, versions: Versions, found: Spendings
+) -> None:
+    """Adds the redemptions that the documents were about until now: an amendment may name another one."""
+    kinds = {
+        EventKind.REDEMPTION_SHIPMENT: StockKind.SHIPPED,
+        EventKind.REDEMPTION_RETURN: StockKind.RETURNED,
+    }
+    keys = [
+        (source, int(kinds[EventKind(kind)]), document_id)
+        for source, kind, document_id in versions
+        if kind in kinds
+    ]
+    for lines in store_stock.find_lines(connection, book_id, keys).values():
+        for _, line in lines:
+            known_at = found.left_at.get(line.redemption_id, line.place.at)
+            found.left_at[line.redemption_id] = max(known_at, line.place.at)
+    missing = found.left_at.keys() - found.redemptions.keys()
+    found.redemptions.update(store.read_redemptions(connection, book_id, missing))
+    found.shipped |= found.left_at.keys()
+
+
+def _redemption_refusal(
+    known: Mapping[str, Redemption], arrived: Arrived
+) -> tuple[str, str] | None:
+    """Tells reason and message when a shipment or return is about no redemption of goods."""
+    event = arrived.event
+    if not isinstance(event, RedemptionShipment | RedemptionReturn):
+        return None
+    one = known.get(event.redemption_id)
+    about = f"document {event.id}: redemption {event.redemption_id[:64]}"
+    if one is None:
+        return "REDEMPTION_UNKNOWN", f"{about} is not known"
+    if one.kind is not Kind.GOODS:
+        return "REDEMPTION_NOT_GOODS", f"{about} does not ship: it has no goods"
+    return None
 
 
 def known_holds(
@@ -241,7 +286,8 @@ def want(
         one = spendings.redemptions[number]
         mine = lines.get(number, [])
         steps, fulfilled = goods_steps(mine, one.quantity, one.points)
-        latest = max((line.place.at for line in mine), default=one.requested_at)
+        left_at = spendings.left_at.get(number, one.requested_at)
+        latest = max((line.place.at for line in mine), default=left_at)
         differences = spends(steps, one.posted, latest)
         if differences or fulfilled != (one.shipped, one.returned):
             found.append(Wanted(one, differences, fulfilled, None, "", seqs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Touched:
     """The events of a batch by what they are about."""
 
     orders: dict[OrderKey, list[Arrived]] = field(default_factory=dict)
-    documents: dict[DocumentKey, Arrived] = field(default_factory=dict)
+    documents: dict[DocumentKey, list[Arrived]] = field(default_factory=dict)
     members: list[Arrived] = field(default_factory=list)
     products: list[Arrived] = field(default_factory=list)
     merges: list[Arrived] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Touched:
 
 
 def sort_out(rows: Sequence[InboxRow]) -> Touched:
-    """Decodes events and sorts them; of several versions of a document the highest stays.
+    """Decodes events and sorts them by what they are about; several versions of a document stay together.
 
     Damaged content and kinds this release does not apply are parked: kept, and applied by a retry later.
     """
@@ -72,26 +72,24 @@ def _place(touched: Touched, arrived: Arrived) -> None:
         case (
             Shipment() | Return() | Stock() | RedemptionShipment() | RedemptionReturn() as document
         ):
-            _keep_highest(touched, arrived, document.id, document.version)
+            _keep(touched, arrived, document.id)
         case Product() as product:
             touched.products.append(arrived)
-            _keep_highest(touched, arrived, product.id, product.version)
+            _keep(touched, arrived, product.id)
         case MembersMerged():
             touched.merges.append(arrived)
         case Member() as member:
             touched.members.append(arrived)
-            _keep_highest(touched, arrived, member.id, member.version)
+            _keep(touched, arrived, member.id)
         case _ as other:
             kind = KINDS[type(other)].name.lower()
             message = f"{kind} {other.id}: this release keeps events of this kind but does not apply them yet"
             touched.parkings.append(Parking(arrived.seq, "KIND_NOT_APPLIED", message))
 
 
-def _keep_highest(touched: Touched, arrived: Arrived, document_id: str, version: int) -> None:
+def _keep(touched: Touched, arrived: Arrived, document_id: str) -> None:
     key = (arrived.source, KINDS[type(arrived.event)].value, document_id)
-    known = touched.documents.get(key)
-    if known is None or version > known.event.version:  # type: ignore[union-attr]
-        touched.documents[key] = arrived
+    touched.documents.setdefault(key, []).append(arrived)
 
 
 def document_row(key: DocumentKey, arrived: Arrived) -> DocumentRow:
@@ -104,15 +102,41 @@ def document_row(key: DocumentKey, arrived: Arrived) -> DocumentRow:
     return DocumentRow(*key, order_id, event.version, arrived.seq)
 
 
-def newer_documents(
-    touched: Touched, stored: Mapping[DocumentKey, DocumentRow]
-) -> dict[DocumentKey, Arrived]:
-    """Returns the arrived documents that are newer than what is stored; the rest is superseded."""
-    return {
-        key: arrived
-        for key, arrived in touched.documents.items()
-        if key not in stored or arrived.event.version > stored[key].version  # type: ignore[union-attr]
-    }
+Versions = dict[DocumentKey, list[Arrived]]
+"""Versions of documents that are newer than what is stored, highest first, at least one of each."""
+
+
+def newer_versions(touched: Touched, stored: Mapping[DocumentKey, DocumentRow]) -> Versions:
+    """Returns the arrived versions that are newer than what is stored; the rest is superseded.
+
+    Of equal versions the first to come goes first.
+    """
+    found = {}
+    for key, arrived in touched.documents.items():
+        newer = [one for one in arrived if key not in stored or _version(one) > stored[key].version]
+        if newer:
+            found[key] = sorted(newer, key=_version, reverse=True)
+    return found
+
+
+def park_refused(
+    versions: Versions, key: DocumentKey, refusal: Callable[[Arrived], tuple[str, str] | None]
+) -> list[Parking]:
+    """Parks the versions of a document above the highest that can be applied; a document without any is taken out.
+
+    A version that is refused does not count, so it supersedes nothing: the one below it counts as if it had come alone.
+    """
+    arrived = versions[key]
+    parkings = []
+    while arrived and (refused := refusal(arrived[0])) is not None:
+        parkings.append(Parking(arrived.pop(0).seq, *refused))
+    if not arrived:
+        del versions[key]
+    return parkings
+
+
+def _version(arrived: Arrived) -> int:
+    return arrived.event.version  # type: ignore[union-attr]
 
 
 def orders_of(

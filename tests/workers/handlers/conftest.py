@@ -38,7 +38,7 @@ from plugin.redemption.life import Redemption, StepKind
 from plugin.redemption.request import Ask, Key
 from plugin.store import inbox, parked
 from plugin.store import redemptions as store_redemptions
-from plugin.store.books import apply_program
+from plugin.store.books import Book, apply_program
 from plugin.store.inbox import Incoming
 from plugin.store.schema import engine_url
 from plugin.store.stock import list_stock
@@ -57,7 +57,7 @@ time_zone = "Asia/Shanghai"
 policy = "{policy}"
 [program]
 code = "points"
-effective_from = 2025-01-01T00:00:00Z
+effective_from = {begins:%Y-%m-%d}T00:00:00Z
 [accrual]
 trigger = "{trigger}"
 {accrual}
@@ -104,19 +104,29 @@ class Shop:
     ) -> None:
         self.engine = engine
         self.books = Books()
-        content = PROGRAM.format(
-            trigger=trigger,
-            accrual=accrual,
-            expiry=expiry,
-            code=code,
-            rewards=rewards,
-            policy=policy,
-            points=points,
-            per=per,
-        )
-        with engine.begin() as connection:
-            self.book = apply_program(connection, content, "test").book
+        self._program = {
+            "begins": date(2025, 1, 1),
+            "trigger": trigger,
+            "accrual": accrual,
+            "expiry": expiry,
+            "code": code,
+            "rewards": rewards,
+            "policy": policy,
+            "points": points,
+            "per": per,
+        }
+        self.book = self._apply_program()
         self._numbers = itertools.count(1)
+
+    def change_program(self, begins: date, **program: str) -> None:
+        """Applies another version of the program, which begins in the future."""
+        self._program |= {"begins": begins, **program}
+        self._apply_program()
+
+    def _apply_program(self) -> Book:
+        content = PROGRAM.format(**self._program)
+        with self.engine.begin() as connection:
+            return apply_program(connection, content, "test").book
 
     # What an ERP says.
 

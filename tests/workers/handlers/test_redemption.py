@@ -185,6 +185,33 @@ def test_a_shipment_before_its_acknowledgement_counts_once_however_often_it_come
     assert shop.stock() == (9, 0, 37_800)
 
 
+@pytest.mark.parametrize("wrong", ["R999999", "a donation"])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_an_amendment_that_is_parked_does_not_hide_the_shipment_it_amends(
+    shop: Any, wrong: str, is_one_batch: bool
+) -> None:
+    mug = shop.redeem("mug").public_id
+    wrong = shop.redeem("give").public_id if wrong == "a donation" else wrong
+    story = [shop.shipped(mug), shop.shipped(wrong, version=2)]
+    for batch in [story] if is_one_batch else [story[:1], story[1:]]:
+        shop.say(*batch)
+    assert shop.redemption(mug).status is Status.SHIPPED
+    assert shop.stock() == (9, 0, 37_800)
+    assert len(shop.parked()) == 1
+
+
+@pytest.mark.parametrize("split", ["0 1", "1 0", "01", "10"])
+def test_a_shipment_that_is_amended_to_another_redemption_is_that_one_s_alone(
+    shop: Any, split: str
+) -> None:
+    ann, too = shop.redeem("mug").public_id, shop.redeem("mug").public_id
+    story = [shop.shipped(ann), shop.shipped(too, version=2)]
+    for batch in split.split():
+        shop.say(*[story[int(place)] for place in batch])
+    assert [shop.redemption(one).status for one in (ann, too)] == [Status.HELD, Status.SHIPPED]
+    assert shop.stock() == (9, 1, 37_800)  # One mug at 42.00 left, one is set aside.
+
+
 def test_goods_that_left_after_the_redemption_was_cancelled_are_paid_all_the_same(
     shop: Any,
 ) -> None:
@@ -271,6 +298,14 @@ def test_two_orders_cannot_be_paid_with_the_same_hold(shop: Any) -> None:
     assert shop.redemption(hold.public_id).taken.points == 100
     shop.say(shop.order("SO-10", 20_000, points_paid_minor=100, hold_id=hold.public_id))
     assert shop.parked() == ["HOLD_TOO_SMALL"] * 2
+
+
+def test_of_orders_in_one_batch_the_first_to_come_gets_the_hold(shop: Any) -> None:
+    hold = shop.hold(100).public_id
+    names = [f"SO-{number}" for number in (7, 3, 9, 5, 8)]
+    shop.say(*[shop.order(n, 20_000, points_paid_minor=10_000, hold_id=hold) for n in names])
+    assert shop.parked() == ["HOLD_TOO_SMALL"] * 4
+    assert [cause for cause, points in shop.facts() if points == -100] == ["order:SO-7"]
 
 
 def test_a_hold_that_a_call_captured_for_one_order_pays_no_other(shop: Any) -> None:
