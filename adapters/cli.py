@@ -25,6 +25,7 @@ from adapters.contract import AdapterError
 from adapters.drop.processing import process_folder, watch_folder
 from adapters.drop.settings import load_drop_file
 from adapters.health import served
+from adapters.hints import heard
 from adapters.opening import opened
 from adapters.reconcile import Comparison
 from adapters.reconcile import reconcile as compared
@@ -150,11 +151,16 @@ def backfill_erp(
 def run(file: SettingsFile) -> None:
     """Follow a live ERP until stopped: read, send, write redemptions back."""
     _log_to_standard_error()
-    stop = _stopped_by_signals()
+    bell = Event()
+    stop = _stopped_by_signals(bell)
     with _exit_status():
         settings = load_settings(file)
-        with opened(settings) as ready, served(ready.health, settings.run.health_address):
-            ready.follower.run(stop)
+        with (
+            opened(settings) as ready,
+            served(ready.health, settings.run.health_address),
+            heard(settings.hints, bell.set),
+        ):
+            ready.follower.run(stop, bell)
 
 
 @app.command()
@@ -201,10 +207,17 @@ def _log_to_standard_error() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines hold whole addresses
 
 
-def _stopped_by_signals() -> Event:
+def _stopped_by_signals(bell: Event | None = None) -> Event:
+    """Returns what a signal sets; the bell is set after it."""
     stop = Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        if bell is not None:
+            bell.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, end)
     return stop
 
 

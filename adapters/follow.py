@@ -6,6 +6,7 @@ The ERP and Pointbook may be away independently: what was read waits in the spoo
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,7 @@ from adapters.spool import Answer, Spool, SpoolUnusable
 from adapters.write_back import RedemptionClient, write_back
 
 LOG = logging.getLogger("adapters")
+HINT_SECONDS_MIN = 1.0
 SOURCE, POINTBOOK, SPOOL, WRITE_BACK = "source", "pointbook", "spool", "write_back"
 
 
@@ -41,11 +43,19 @@ class Follower:
     health: Health
     interval_seconds: float
 
-    def run(self, stop: Flag) -> None:
-        """Goes on until it is told to stop. What fails is logged, counted and tried again."""
+    def run(self, stop: Flag, bell: Flag) -> None:
+        """Goes on until it is told to stop. What fails is logged, counted and tried again.
+
+        Args:
+            stop: Set once, and the bell after it.
+            bell: Set when it should look now, and not when its interval is over; at most once a second.
+        """
         while not stop.is_set():
+            bell.clear()
             self.look()
-            stop.wait(self.interval_seconds)
+            bell.wait(self.interval_seconds)
+            if bell.is_set():
+                stop.wait(min(HINT_SECONDS_MIN, self.interval_seconds))
 
     def look(self) -> bool:
         """Looks once; returns whether everything worked and nothing waits."""
@@ -82,8 +92,9 @@ class Follower:
         self.health.fine(SPOOL)
 
     def _keep(self, batch: Sequence[Change]) -> None:
-        for event in self.spool.append(batch):
-            self.health.kept(event.WhichOneof("payload") or "")
+        kinds = Counter(event.WhichOneof("payload") or "" for event in self.spool.append(batch))
+        for kind, documents in kinds.items():
+            self.health.kept(kind, documents)
         self.health.waiting(self.spool.waiting())
 
     def _send(self) -> None:
@@ -93,8 +104,9 @@ class Follower:
             self.health.waiting(self.spool.waiting())
 
     def _count(self, answers: Sequence[Answer]) -> None:
+        for outcome, events in Counter(each.outcome for each in answers).items():
+            self.health.answered(outcome, events)
         for each in answers:
-            self.health.answered(each.outcome)
             if each.is_refusal:
                 LOG.warning(
                     "event %s %s: %s: %s", each.event_id, each.outcome, each.reason, each.message

@@ -7,18 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, make_wsgi_app
 
-from adapters.contract import AdapterError
+from adapters.small_server import StartResponse, listening
 
 LATE_INTERVALS = 6  # that many looks may fail before the adapter calls itself unwell
 LATE_SECONDS_MIN = 60.0
-
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 
 class Health:
@@ -46,13 +42,13 @@ class Health:
         )
         self._lag.set_function(lambda: self._clock() - self._complete_at)
 
-    def kept(self, kind: str) -> None:
-        """Counts a document."""
-        self._kept.labels(kind).inc()
+    def kept(self, kind: str, documents: int = 1) -> None:
+        """Counts documents of a kind."""
+        self._kept.labels(kind).inc(documents)
 
-    def answered(self, outcome: str) -> None:
-        """Counts an answer."""
-        self._answers.labels(outcome).inc()
+    def answered(self, outcome: str, events: int = 1) -> None:
+        """Counts answers."""
+        self._answers.labels(outcome).inc(events)
 
     def task(self, outcome: str) -> None:
         """Counts a redemption."""
@@ -118,19 +114,8 @@ def served(health: Health, address: str) -> Iterator[str]:
     if not address:
         yield ""
         return
-    host, _, port = address.rpartition(":")
-    try:
-        server = make_server(host, int(port), _app(health), _Server, _Quiet)
-    except (OSError, ValueError, OverflowError) as error:
-        raise AdapterError(f"health address {address}: {error}") from error
-    with server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True, name="health")
-        thread.start()
-        try:
-            yield f"{host}:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(address, _app(health), "health") as where:
+        yield where
 
 
 def _app(health: Health) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
@@ -150,12 +135,3 @@ def _app(health: Health) -> Callable[[dict[str, Any], StartResponse], Iterable[b
         return [json.dumps(said).encode()]
 
     return app
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing: a line per scrape helps nobody."""

@@ -6,7 +6,7 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -88,6 +88,20 @@ class Running(Settings):
         return timedelta(seconds=self.overlap_seconds)
 
 
+class Hints(Settings):
+    """Table ``[hints]``: where the source may say that something changed.
+
+    Attributes:
+        listen: Host and port; every path is taken. TLS is for the proxy before it.
+        scheme: How deliveries are signed, see ``docs/any-system.md``.
+        secret_envs: Variables that hold the secrets: the current one, and the one before while it is changed.
+    """
+
+    listen: Annotated[str, Field(pattern=r"^.*:\d+$")]
+    scheme: Literal["pointbook", "frappe", "jdy"]
+    secret_envs: Annotated[list[str], Field(min_length=1, max_length=5)]
+
+
 class AdapterFile(Settings):
     """The whole file.
 
@@ -96,6 +110,7 @@ class AdapterFile(Settings):
         source: Source name in Pointbook, 1 to 64 printable ASCII characters.
         pointbook: Where documents go.
         run: How it runs.
+        hints: Where its source may say that something changed; None for nowhere.
         erp: What the adapter itself needs; it says what.
     """
 
@@ -103,6 +118,7 @@ class AdapterFile(Settings):
     source: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]
     pointbook: Pointbook = Pointbook()
     run: Running = Running()
+    hints: Hints | None = None
     erp: dict[str, Any] = {}
 
     @model_validator(mode="after")

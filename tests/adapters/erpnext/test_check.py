@@ -1,9 +1,7 @@
-"""``check`` says what is missing before anything needs it; webhooks are verified before they are heard."""
+"""``check`` says what is missing before anything needs it."""
 
 from __future__ import annotations
 
-import base64
-import hmac
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +10,6 @@ import pytest
 
 from adapters.contract import AdapterError
 from adapters.erpnext.adapter import open_erp
-from adapters.erpnext.webhook import hint, verify
 from adapters.settings import Running
 from tests.adapters.conformance.shop import Sold
 from tests.adapters.erpnext.fake import SETTINGS, FakeShop
@@ -97,41 +94,3 @@ def test_no_key_is_said_before_anything_is_called() -> None:
         open_erp(
             {"url": "http://erp.test", **SETTINGS, "api_key_env": "ERPNEXT_NO_SUCH_KEY"}, Running()
         )
-
-
-# As a site sent it, with the secret that its webhook was set up with; the signature's beginning was noted.
-BODY = (
-    b'{"doctype": "Sales Order", "name": "SAL-ORD-2026-00004", "status": "Draft", "docstatus": 1, '
-    b'"customer": "Customer 002", "grand_total": 9.99, "modified": "2026-11-23 11:34:05.854020"}'
-)
-SECRET = b"s3cret"
-SIGNATURE_BEGINS = "2XSFma1UkMjH"
-SIGNATURE = base64.b64encode(hmac.digest(SECRET, BODY, "sha256")).decode()
-
-
-def test_a_signature_is_base64_of_hmac_sha256_of_the_raw_body() -> None:
-    assert SIGNATURE.startswith(SIGNATURE_BEGINS)
-    assert verify(SECRET, BODY, SIGNATURE)
-    assert not verify(SECRET, BODY + b" ", SIGNATURE)
-    assert not verify(b"another", BODY, SIGNATURE)
-    assert not verify(SECRET, BODY, "")
-    assert not verify(SECRET, BODY, "Müll")
-    assert not verify(b"", BODY, base64.b64encode(hmac.digest(b"", BODY, "sha256")).decode())
-
-
-def test_a_signature_of_rfc_4231_test_case_2() -> None:
-    digest = bytes.fromhex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
-    signature = base64.b64encode(digest).decode()
-    assert verify(b"Jefe", b"what do ya want for nothing?", signature)
-
-
-def test_a_webhook_names_a_document_and_no_more() -> None:
-    assert hint(BODY) == ("Sales Order", "SAL-ORD-2026-00004")
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b'{"doctype":"Sales Order"}', b'{"doctype":1,"name":"x"}', b"\xff"]
-)
-def test_a_webhook_that_names_no_document_is_refused(body: bytes) -> None:
-    with pytest.raises(AdapterError, match="a webhook whose"):
-        hint(body)
