@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.tryton.environment import ROOT, VENV, install, must, run
+from tests.adapters.tryton.environment import ROOT, VENV, alone, install, must, run
 
 HERE = Path(__file__).parent
 DATABASE = "erp"
@@ -92,10 +92,11 @@ def _with_sale() -> Path:
 @pytest.fixture(scope="session")
 def seeded_tryton(tmp_path_factory: pytest.TempPathFactory) -> Tryton:
     """A company that sells, with the example module activated."""
-    _environment()
     tryton = Tryton(tmp_path_factory.mktemp("tryton"))
     tryton.prepare()
-    shutil.copy(_with_sale(), tryton.file)
+    with alone():
+        _environment()
+        shutil.copy(_with_sale(), tryton.file)
     tryton.admin("pointbook")
     tryton.does("seed")
     return tryton

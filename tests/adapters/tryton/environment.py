@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -38,6 +41,15 @@ def fingerprint(*files: Path) -> str:
     """Returns a name for what is made from some files."""
     said = b"".join(file.read_bytes() for file in files)
     return hashlib.sha256(said).hexdigest()[:16]
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keeps other processes from making the same things at the same time."""
+    VENV.parent.mkdir(exist_ok=True)
+    with VENV.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def install() -> Path:

@@ -83,14 +83,16 @@ class House:
     """The PostgreSQL, and what is needed to open a Tryton on a database of its own."""
 
     def __init__(self) -> None:
-        self.programs = environment.install()
+        with environment.alone():
+            self.programs = environment.install()
         self.folder = Path(tempfile.mkdtemp(prefix="pb-tryton-", dir="/tmp"))  # short, for sockets
         self.folder.chmod(0o711)  # as root, PostgreSQL runs as another account
         self.postgres = EmbeddedPostgres(
             self.folder / "data", PostgresSettings(durable=False)
         ).start()
         try:
-            self._base = self._restored() or self._made()
+            with environment.alone():
+                self._base = self._restored() or self._made()
         except BaseException:
             self.close()
             raise
