@@ -10,7 +10,7 @@ export POINTBOOK_VENV := $(VENV)
 # Compiling every module at every start costs seconds a process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-tryton test test-full lint format check stubs bench clean distclean
+.PHONY: help demo demo-tryton test test-full lint format check stubs bench bench-adapters clean distclean
 
 help:
 	@echo 'make demo        a year of retail orders through the whole system, with books'
@@ -22,6 +22,7 @@ help:
 	@echo 'make format      lets ruff fix and format'
 	@echo 'make stubs       generates the gRPC stubs from proto/'
 	@echo 'make bench       measures throughput and latency'
+	@echo 'make bench-adapters  every adapter, a real Tryton among them, beside the textbook design'
 	@echo 'make clean       removes caches and builds; distclean the environment and demo data, too'
 
 # A release of ours or of a dependency list makes the environment anew, nothing else does.
@@ -69,6 +70,9 @@ stubs: $(STAMP_DEV)
 
 bench: $(STAMP)
 	@$(BIN)/pointbook bench $(ARGS)
+
+bench-adapters: $(STAMP_DEV)
+	@$(BIN)/python -m tests.adapters.bench $(ARGS)
 
 clean:
 	rm -rf .cache .pytest_cache .hypothesis build dist

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from adapters.contract import AdapterError, Change
+from adapters.contract import Change
 from adapters.spool import Answer, Outgoing, Spool, SpoolUnusable
 from pointbook.v1 import events_pb2
 
@@ -87,13 +87,13 @@ class Keeper:
         if not asking:
             return  # kept with those before, or nobody wants it any more
         try:
-            kept = self._answer(lambda spool: spool.append_each([each[0] for each in asking]))
-        except AdapterError as error:
+            kept = self._answer(lambda spool: _append_together(spool, [each[0] for each in asking]))
+        except BaseException as error:
             for _, future in asking:
                 future.set_exception(error)
-        else:
-            for (_, future), events in zip(asking, kept, strict=True):
-                future.set_result(events)
+            raise
+        for (_, future), events in zip(asking, kept, strict=True):
+            future.set_result(events)
 
     def _answer(self, question: Callable[[Spool], Result]) -> Result:
         try:
@@ -108,3 +108,10 @@ class Keeper:
         spool, self._spool = self._spool, None
         if spool is not None:
             spool.close()
+
+
+def _append_together(
+    spool: Spool, parts: Sequence[Sequence[Change]]
+) -> list[list[events_pb2.Event]]:
+    with spool.together():
+        return [spool.append(changes) for changes in parts]
