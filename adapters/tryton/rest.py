@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 from adapters.contract import AdapterError, SourceAway
@@ -182,7 +183,7 @@ def _message(answer: Answer) -> str:
         said = json.loads(answer.body)
         text = f"{said['message']} {said.get('description') or ''}"
     except (ValueError, KeyError, TypeError):
-        text = text.rpartition("<p>")[2].partition("</p>")[0]
+        text = unescape(text.rpartition("<p>")[2].partition("</p>")[0])
     return " ".join(text.split())[:_SAID_CHARACTERS_MAX]
 
 
