@@ -68,22 +68,18 @@ def set_aside(wallet: Wallet, hold: Hold, points: int, now: int, today: date) ->
 
     Worked: lots A 100 (31 Jan) and B 100 (30 Jun), 120 set aside: all of A and 20 of B.
     """
-    lots = [
-        lot
-        for lot in wallet.lots.values()
-        if lot.free and lot.available_at <= now and usable(lot, today)
-    ]
+    lots = _spendable(wallet, now, today)
     spendable = sum(lot.free for lot in lots)
     if spendable < points:
         raise Rejected(
             "POINTS_INSUFFICIENT", f"{points:,} points are needed, {spendable:,} can be spent"
         )
-    for lot in sorted(lots, key=consumption_order):
-        if not points:
-            break
-        slice_points = min(points, lot.free)
-        _hold(hold, lot, slice_points)
-        points -= slice_points
+    _hold_first(hold, lots, points)
+
+
+def hold_again(wallet: Wallet, hold: Hold, points: int, now: int, today: date) -> None:
+    """Sets points aside that had been freed, as `set_aside` does, or as many as can still be spent."""
+    _hold_first(hold, _spendable(wallet, now, today), points)
 
 
 def release(wallet: Wallet, hold: Hold, points: int | None = None) -> int:
@@ -98,10 +94,13 @@ def release(wallet: Wallet, hold: Hold, points: int | None = None) -> int:
     return freed
 
 
-def capture(wallet: Wallet, hold: Hold, fact_id: int, points: int, on: date) -> Change:
+def capture(
+    wallet: Wallet, hold: Hold, fact_id: int, points: int, on: date, keep: int = 0
+) -> Change:
     """Takes points for good: held ones first, then other usable ones, then debt.
 
-    More than is held is taken only for what has happened already: goods that left after the redemption was given up.
+    More than is held is taken only for what has happened already: goods that left after the redemption was given up, or whose points
+    were freed because they seemed to have come back.
 
     Args:
         wallet: The member's, with the held lots, and others where the hold falls short.
@@ -109,15 +108,20 @@ def capture(wallet: Wallet, hold: Hold, fact_id: int, points: int, on: date) -> 
         fact_id: The fact that takes.
         points: How many, above 0.
         on: Business date; other lots that had expired by then are not touched.
+        keep: Held points that are not taken: those for what is still to be fulfilled.
+
+    Worked: 74 of 111 are held, 37 free; taking 37 and keeping 74 takes the free ones, without them it is a debt of 37.
     """
     uses: list[LotUse] = []
     left = points
+    from_hold = min(left, max(0, hold.points - keep))
+    left -= from_hold
     for lot in sorted(_lots(wallet, hold.slices), key=consumption_order):
-        slice_points = min(left, hold.slices[lot.id])
+        slice_points = min(from_hold, hold.slices[lot.id])
         if slice_points:
             _hold(hold, lot, -slice_points)
             uses.append(wallet.move(fact_id, lot, slice_points))
-            left -= slice_points
+            from_hold -= slice_points
     if left:
         others = [lot for lot in wallet.lots.values() if usable(lot, on)]
         more = wallet.take_from(fact_id, left, sorted(others, key=consumption_order))
@@ -242,6 +246,24 @@ def _open(wallet: Wallet, terms: NewLot, points: int, fact_id: int) -> GivenBack
         terms.store,
     )
     return GivenBack(fact_id, points, wallet.give(lot))
+
+
+def _spendable(wallet: Wallet, now: int, today: date) -> list[Lot]:
+    return [
+        lot
+        for lot in wallet.lots.values()
+        if lot.free and lot.available_at <= now and usable(lot, today)
+    ]
+
+
+def _hold_first(hold: Hold, lots: Iterable[Lot], points: int) -> None:
+    """Sets free points of lots aside in order of consumption, until it is as many."""
+    for lot in sorted(lots, key=consumption_order):
+        slice_points = min(points, lot.free)
+        if not slice_points:
+            break
+        _hold(hold, lot, slice_points)
+        points -= slice_points
 
 
 def _hold(hold: Hold, lot: Lot, points: int) -> None:

@@ -11,7 +11,7 @@ from plugin.decide import Posting
 from plugin.facts import Against, FactKind, PointFact, Settles
 from plugin.money import carrying_minor
 from plugin.orders.entitlement import business_date
-from plugin.points.holds import NewLot, capture, give_back, release, settle_debt
+from plugin.points.holds import NewLot, capture, give_back, hold_again, release, settle_debt
 from plugin.points.lots import Change, Wallet
 from plugin.program.versions import Program
 from plugin.redemption.life import PAYS_ORDERS, Kind, Redemption, Step, StepKind
@@ -49,7 +49,7 @@ def carry_out(
     how: Circumstances,
     fulfilled: Fulfilled | None = None,
 ) -> Fulfilment:
-    """Takes and gives back what is wanted, then holds no more than what may still be captured.
+    """Takes and gives back what is wanted, then holds what may still be captured.
 
     Args:
         one: The redemption; changed.
@@ -100,12 +100,18 @@ def _in_order(one: Redemption, wanted: Sequence[Spend]) -> list[Spend]:
 def hold_what_is_open(
     one: Redemption, wallet: Wallet, at: int, how: Circumstances, done: Fulfilment
 ) -> None:
-    """Releases what can no longer be captured; freed points cure a debt first."""
+    """Releases what can no longer be captured; freed points cure a debt first. Holds again what goods turn out to need after all.
+
+    A piece that came back before it left has taken nothing, so that nothing comes back to be held when its shipment is undone. Free
+    points are held instead, as far as there are any.
+    """
     excess = one.hold.points - one.to_hold
-    if excess <= 0:
-        return
-    release(wallet, one.hold, excess)
-    settle(one.member_id, wallet, at, how, done, one)
+    if excess > 0:
+        release(wallet, one.hold, excess)
+        settle(one.member_id, wallet, at, how, done, one)
+    elif excess < 0 and one.kind is Kind.GOODS:
+        now = max(at, one.requested_at)
+        hold_again(wallet, one.hold, -excess, now, _date(now, how))
 
 
 def settle(
@@ -204,8 +210,10 @@ def _take(
 ) -> None:
     fact_id = how.next_id()
     on = _date(spend.business_at, how)
+    # What is still to leave keeps its points: those of this piece may have been freed, as one that came back before it left.
+    keep = one.to_hold if one.kind is Kind.GOODS else 0
     change = (
-        capture(wallet, one.hold, fact_id, spend.taken.points, on)
+        capture(wallet, one.hold, fact_id, spend.taken.points, on, keep)
         if spend.taken.points
         else Change(0, 0, 0)
     )

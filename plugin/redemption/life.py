@@ -170,9 +170,16 @@ class Redemption:
         """Points that should be set aside now."""
         if not self.is_open:
             return 0
-        if self.kind is Kind.GOODS:
-            return self.points - self.points * min(self.shipped, self.quantity) // self.quantity
-        return self.points
+        return self.to_hold_for(self.shipped) if self.kind is Kind.GOODS else self.points
+
+    def to_hold_for(self, shipped: int) -> int:
+        """Returns the points of goods that should be set aside once so many pieces have left.
+
+        Worked: 3 pieces for 100 points; 1 has left: 67.
+        """
+        if self.given_up is not None:
+            return 0
+        return self.points - self.points * min(shipped, self.quantity) // self.quantity
 
 
 class Step(NamedTuple):

@@ -18,6 +18,7 @@ from plugin.points.holds import (
     NewLot,
     capture,
     give_back,
+    hold_again,
     release,
     set_aside,
     settle_debt,
@@ -278,6 +279,24 @@ def test_what_was_released_before_is_taken_from_wherever_points_are() -> None:
     change = capture(mine, hold, 10, 100, TODAY)
     assert change[:3] == (-80, 20, -64)
     assert (hold.used, hold.debt, mine.debt) == ({2: 80}, 20, 20)
+
+
+def test_held_points_that_are_kept_are_not_taken() -> None:
+    mine = wallet(lot(1, 100, JAN), lot(2, 30, JUN))
+    hold = holding(mine, 100)
+    change = capture(mine, hold, 10, 60, TODAY, keep=80)  # 20 held ones, 30 others, and 10 are owed
+    assert change[:3] == (-50, 10, -40)
+    assert (hold.slices, hold.used, hold.debt) == ({1: 80}, {1: 20, 2: 30}, 10)
+
+
+def test_what_was_freed_is_held_again_as_far_as_it_can_be_spent() -> None:
+    mine = wallet(lot(1, 50, JAN), lot(2, 50, JUN), lot(3, 50))
+    hold = holding(mine, 80)
+    release(mine, hold, 60)  # 30 of lot 2 and 30 of lot 1
+    hold_again(mine, hold, 60, NOW, FEBRUARY)  # when lot 1 has ended
+    assert hold.slices == {1: 20, 2: 50, 3: 10}
+    hold_again(mine, hold, 60, NOW, FEBRUARY)
+    assert hold.slices == {1: 20, 2: 50, 3: 50}
 
 
 def test_other_lots_that_have_expired_are_not_taken() -> None:

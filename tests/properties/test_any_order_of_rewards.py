@@ -70,12 +70,12 @@ def stories(draw: st.DrawFn) -> list[tuple[str, Any]]:
                 name = f"S-{wish}-{number}"
                 status, day = draw(statuses), at(draw(days))
                 events.append(RedemptionShipment(name, version, status, day, f"{{{wish}}}", lines))
-        if draw(st.booleans()):
+        for version in range(1, draw(st.integers(0, 2)) + 1):
             lines = (ShipmentLine("1", MICRO),)
             name, day = f"B-{wish}", at(draw(days))
-            damaged = draw(st.booleans())
+            status, damaged = draw(statuses), draw(st.booleans())
             events.append(
-                RedemptionReturn(name, 1, DocumentStatus.DONE, day, f"{{{wish}}}", lines, damaged)
+                RedemptionReturn(name, version, status, day, f"{{{wish}}}", lines, damaged)
             )
     for version in range(1, draw(st.integers(1, 3)) + 1):
         status = draw(st.sampled_from(list(OrderStatus)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from sqlalchemy import Connection
 from plugin.events import Kind as EventKind
 from plugin.events import Order, OrderStatus, RedemptionReturn, RedemptionShipment
 from plugin.orders.entitlement import ORDER, Documents, business_date
-from plugin.points.lots import Wallet
+from plugin.points.lots import Lot, Wallet
 from plugin.program.versions import Program
 from plugin.redemption.fulfil import Circumstances, Fulfilment, carry_out, hold_what_is_open
 from plugin.redemption.life import (
@@ -44,6 +43,7 @@ from plugin.store import reward_totals
 from plugin.store import stock as store_stock
 from plugin.store.documents import Collision, OrderKey
 from plugin.store.parked import Parking
+from plugin.store.redemptions import instant
 from plugin.store.stock import StockRow
 from workers.handlers.books import BookContext
 from workers.handlers.cases import Candidates, Case
@@ -60,6 +60,21 @@ class Wanted(NamedTuple):
     voided_at: int | None
     cause: str
     seqs: Mapping[str, int]
+
+    @property
+    def takes_elsewhere(self) -> int:
+        """Points to take that are not held, or are kept for what is still to leave."""
+        takes = sum(spend.taken.points for spend in self.spends if spend.taken.points > 0)
+        return max(0, takes - max(0, self.redemption.hold.points - self._to_hold))
+
+    @property
+    def holds_again(self) -> int:
+        """Points to set aside again, because fewer pieces left than it seemed."""
+        return max(0, self._to_hold - self.redemption.hold.points)
+
+    @property
+    def _to_hold(self) -> int:
+        return 0 if self.fulfilled is None else self.redemption.to_hold_for(self.fulfilled.shipped)
 
 
 @dataclass(slots=True)
@@ -311,22 +326,40 @@ def read_lots(
     context: BookContext,
 ) -> None:
     """Adds the lots that redemptions hold and have used to their members' wallets, and others where a hold falls short."""
-    ids: set[int] = set()
-    needs: list[tuple[int, int, date]] = []
-    for one in wanted:
-        hold = one.redemption.hold
-        ids |= hold.slices.keys() | hold.used.keys()
-        takes = sum(spend.taken.points for spend in one.spends if spend.taken.points > 0)
-        if takes > hold.points:
-            days = {business_date(spend.business_at, context.time_zone) for spend in one.spends}
-            needs += [(one.redemption.member_id, takes - hold.points, on) for on in days]
     if not wanted:
         return
+    ids: set[int] = set()
+    short: dict[int, int] = {}
+    for one in wanted:
+        hold, member_id = one.redemption.hold, one.redemption.member_id
+        ids |= hold.slices.keys() | hold.used.keys()
+        short[member_id] = short.get(member_id, 0) + one.takes_elsewhere + one.holds_again
     known = {lot_id for wallet in wallets.values() for lot_id in wallet.lots}
-    for lot in store_points.read_lots(connection, ids - known, closed_too=True):
+    found = store_points.read_lots(connection, ids - known, closed_too=True)
+    # A member's redemptions share what is free, so that enough is read for all of them.
+    needs = {
+        (one.redemption.member_id, short[one.redemption.member_id], on)
+        for one in wanted
+        if one.takes_elsewhere
+        for on in {business_date(spend.business_at, context.time_zone) for spend in one.spends}
+    }
+    found += store_points.read_lots_for(connection, sorted(needs))
+    for one in wanted:
+        if one.holds_again:
+            found += _lots_to_hold(connection, one, short[one.redemption.member_id], context)
+    for lot in found:
         wallets[lot.member_id].lots.setdefault(lot.id, lot)
-    for lot in store_points.read_lots_for(connection, sorted(set(needs))):
-        wallets[lot.member_id].lots.setdefault(lot.id, lot)
+
+
+def _lots_to_hold(
+    connection: Connection, one: Wanted, points: int, context: BookContext
+) -> list[Lot]:
+    """Returns free lots that may be held again, see `hold_what_is_open`."""
+    redemption = one.redemption
+    now = max([redemption.requested_at, *(spend.business_at for spend in one.spends)])
+    today = business_date(now, context.time_zone)
+    needs = [(redemption.member_id, points)]
+    return store_points.read_spendable_lots(connection, needs, instant(now), today)
 
 
 def carry_out_wanted(

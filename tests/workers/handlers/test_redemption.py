@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -231,6 +232,87 @@ def test_a_shipment_that_was_undone_holds_points_and_pieces_again(shop: Any) -> 
     assert (again.status, again.hold.points, shop.stock()) == (Status.HELD, 200, (10, 2, 42_000))
     assert shop.sql("SELECT count(*) FROM outbox WHERE done_at IS NULL") == [(1,)]
     assert shop.points() == (10_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [  # Held, taken, points and debt.
+        ("S a day before", ("ORDERED", 200, 0, 300, 0)),
+        ("S undone", ("HELD", 300, 0, 300, 0)),
+        ("R undone", ("ORDERED", 200, 100, 200, 0)),
+    ],
+)
+def test_a_return_dated_before_its_shipment_leaves_the_same_held_however_documents_come(
+    open_shop: Callable[..., Any], later: str, state: tuple[object, ...]
+) -> None:
+    """3 mugs for 300 points, all that a member has: what is held again has to be what was freed. Every order and split has a member."""
+    made = open_shop(rewards=REWARDS)
+    made.say(made.received(pieces=100, value=420_000))
+    ends = set()
+    for case, (order, cuts) in enumerate(product(permutations(range(3)), product("01", repeat=2))):
+        name = f"ann-{case}"
+        made.say(made.member(name), made.order(f"SO-{case}", 30_000, member=name))
+        one = made.redeem("mug", 3, member=name).public_id
+        stock, accounts = made.stock(), made.accounts()
+        out, back = f"RS-{case}", f"RR-{case}"
+        first, second = date(2026, 4, 1), date(2026, 4, 2)
+        undone = {"version": 2, "status": DocumentStatus.CANCELLED}
+        story = [
+            made.shipped(one, out, 1, on=second),
+            made.came_back(one, back, on=first),
+            {
+                "S a day before": made.shipped(one, out, 1, version=2, on=first),
+                "S undone": made.shipped(one, out, **undone),
+                "R undone": made.came_back(one, back, on=first, **undone),
+            }[later],
+        ]
+        batch = []
+        for place, is_cut in zip(order, (*cuts, "1"), strict=True):
+            batch.append(story[place])
+            if is_cut == "1":
+                made.say(*batch)
+                batch = []
+        found = made.redemption(one)
+        ends.add(
+            (
+                (found.status.name, found.hold.points, found.taken.points, *made.points(name)),
+                tuple(now - then for now, then in zip(made.stock(), stock, strict=True)),
+                tuple(n - accounts.get(key, 0) for key, n in sorted(made.accounts().items())),
+            )
+        )
+    assert {end[0] for end in ends} == {state}
+    assert len(ends) == 1
+
+
+def test_what_was_freed_and_is_needed_again_is_found_in_lots_that_nothing_holds(shop: Any) -> None:
+    shop.say(shop.member("bob"))
+    for number in "23":
+        shop.say(shop.order(f"SO-{number}", 10_000, member="bob"))
+    both = [shop.redeem("mug", member="bob").public_id for _ in range(2)]
+    for one in both:
+        first, second = date(2026, 4, 1), date(2026, 4, 2)
+        shop.say(
+            shop.shipped(one, f"S-{one}", on=second), shop.came_back(one, f"R-{one}", on=first)
+        )
+        assert shop.redemption(one).hold.points == 0
+    undone = {"version": 2, "status": DocumentStatus.CANCELLED}
+    shop.say(*[shop.shipped(one, f"S-{one}", **undone) for one in both])
+    assert [shop.redemption(one).hold.points for one in both] == [100, 100]
+    assert shop.points("bob") == (200, 0)
+
+
+def test_a_piece_whose_points_were_freed_takes_those_of_another_lot_and_not_what_is_held(
+    shop: Any,
+) -> None:
+    shop.say(shop.member("bob"), shop.order("SO-2", 30_000, member="bob"))
+    one = shop.redeem("mug", 3, member="bob").public_id
+    on = date(2026, 4, 1)
+    shop.say(shop.shipped(one, pieces=1), shop.came_back(one, on=on))
+    shop.redeem("mug", member="bob")  # holds the 100 that were freed
+    shop.say(shop.order("SO-3", 10_000, member="bob"))
+    shop.say(shop.came_back(one, version=2, on=on, status=DocumentStatus.CANCELLED))
+    assert (shop.redemption(one).hold.points, shop.redemption(one).taken.points) == (200, 100)
+    assert shop.points("bob") == (300, 0)
 
 
 def test_an_offset_is_captured_by_the_order_that_carries_the_hold(shop: Any) -> None:
