@@ -23,6 +23,8 @@ from tests.adapters.conformance.shop import Abilities, Shop
 from tests.adapters.conftest import FakeIntake
 from tests.adapters.erpnext.fake import FakeShop
 from tests.adapters.erpnext.fake import open_shop as open_erpnext
+from tests.adapters.generic.rest_shop import RestShop
+from tests.adapters.generic.rest_shop import open_shop as open_rest
 from tests.adapters.odoo.fake import OdooShop
 from tests.adapters.odoo.fake import open_shop as open_odoo
 from tests.adapters.tryton.shop import TrytonShop
@@ -41,6 +43,7 @@ SHOPS = {
     "odoo-17": Kind(partial(open_odoo, "17", "jsonrpc"), OdooShop.abilities),
     "odoo-19": Kind(partial(open_odoo, "19", "jsonrpc"), OdooShop.abilities),
     "odoo-19-json2": Kind(partial(open_odoo, "19", "json2"), OdooShop.abilities),
+    "rest": Kind(open_rest, RestShop.abilities),
     "tryton": Kind(open_tryton, TrytonShop.abilities),
 }
 IMPATIENT = Patience(

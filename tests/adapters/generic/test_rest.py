@@ -24,6 +24,7 @@ from adapters.spool import Spool
 from pointbook.v1 import redemptions_pb2
 from tests.adapters.generic import example
 from tests.adapters.generic.fake_shop import TOKEN, FakeShop, running
+from tests.adapters.generic.rest_shop import open_shop
 
 PAGINGS: dict[str, dict[str, Any]] = {
     "key": {"params": {"after": "{after}", "rows": "{rows}"}, "key": "@.id"},
@@ -267,6 +268,16 @@ def test_a_redemption_becomes_one_order_which_is_found_and_cancelled(opened: Ope
     rest.cancel_order("R17")
     rest.cancel_order("R18")
     assert opened.shop.orders["W-1"]["cancelled"]
+
+
+def test_a_redemptions_order_that_is_shipped_arrives_as_its_shipment() -> None:
+    with open_shop() as people:
+        rest = people.open()
+        people.redemption_ship(rest.create_order(REDEMPTION, MEMBER))
+        events = [each.event for each in rest.changes(START) if each.event is not None]
+        (shipment,) = [each.redemption_shipment for each in events if each.HasField("redemption_shipment")]  # fmt: skip
+        assert (shipment.redemption_id, shipment.lines[0].quantity) == ("R17", "2")
+        assert not any(each.HasField("shipment") for each in events)
 
 
 def test_an_order_whose_answer_was_lost_is_found_and_not_made_twice(opened: Opener) -> None:
