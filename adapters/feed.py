@@ -26,7 +26,10 @@ from pointbook.v1 import events_pb2
 OVERLAP = timedelta(minutes=10)
 ROWS_PER_PAGE = 200
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Key = int | str
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,58 @@ class Stage(Protocol):
             rows: How many at most.
         """
         ...
+
+
+class Table(Protocol):
+    """Rows of one kind that have a number as key and a stamp."""
+
+    def rows(self, since: datetime | None, after: Key | None, limit: int) -> Sequence[Row]:
+        """Returns rows by key, see ``Stage.page``."""
+        ...
+
+    def newest(self, since: datetime | None) -> datetime | None:
+        """Returns the latest stamp of those rows; None when there are none."""
+        ...
+
+    def stamp(self, row: Row) -> datetime | None:
+        """Returns a row's stamp; None when it has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A stage of rows by when they last changed.
+
+    The newest stamp is taken when a pass begins, not when it ends: during a backfill of an hour, rows of
+    its first pages change, and the next pass has to begin before that.
+
+    Attributes:
+        name: Its name in the cursor.
+        table: Where they are.
+        documents: Makes documents of them.
+        is_detail: Whether another stage reads all of them at first, as parts of whole documents; an empty
+            table then counts as read until 1970, for without a stamp it would be skipped again.
+    """
+
+    name: str
+    table: Table
+    documents: Callable[[Sequence[Row]], list[events_pb2.Event]]
+    is_detail: bool = False
+
+    def page(self, since: datetime | None, after: Key | None, rows: int) -> Page:
+        """See ``Stage``."""
+        if since is None and self.is_detail:
+            return Page((), None, self.table.newest(None) or EPOCH, is_last=True)
+        found = self.table.rows(since, after, rows)
+        is_last = len(found) < rows
+        latest = None
+        if after is None and is_last:
+            stamps = map(self.table.stamp, found)
+            latest = max((stamp for stamp in stamps if stamp is not None), default=None)
+        elif after is None:
+            latest = self.table.newest(since)
+        last = found[-1]["id"] if found else None
+        return Page(self.documents(found), last, latest, is_last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from adapters.contract import AdapterError
-from adapters.feed import Key, Page, Stage
+from adapters.feed import Changed, Key, Page, Stage
 from adapters.odoo import mapping
 from adapters.odoo.reading import (
     ARCHIVED_TOO,
@@ -27,10 +28,8 @@ from adapters.odoo.reading import (
     WAREHOUSE,
     Reader,
 )
-from adapters.odoo.rpc import Odoo, Row
-from pointbook.v1 import events_pb2
+from adapters.odoo.rpc import Domain, Odoo, Row
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], datetime]
 
 
@@ -40,67 +39,41 @@ def stamp_text(at: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Records of one model by ``write_date``.
-
-    The newest stamp is taken when a pass begins, not when it ends: during a backfill of an hour, rows of
-    its first pages change, and the next pass has to begin before that.
+class Records:
+    """Records of one model. See ``adapters.feed.Table``.
 
     Attributes:
-        name: Its name in the cursor.
         odoo: Where they are.
         model: Their model.
-        fields: What is read of them.
-        documents: Makes documents of them.
+        fields: What is read of them, ``write_date`` included.
         domain: What all of them fulfil.
-        is_detail: Whether another stage reads all of them at first, as parts of whole documents.
     """
 
-    name: str
     odoo: Odoo
     model: str
     fields: Sequence[str]
-    documents: Callable[[Sequence[Row]], list[events_pb2.Event]]
-    domain: Sequence[Sequence[object]] = ()
-    is_detail: bool = False
+    domain: Domain = ()
 
-    def page(self, since: datetime | None, after: Key | None, rows: int) -> Page:
-        """See ``adapters.feed.Stage``."""
-        changed = list(self.domain)
-        if since is not None:
-            changed.append(["write_date", ">=", stamp_text(since)])
-        elif self.is_detail:
-            return Page((), None, self._newest(changed) or EPOCH, is_last=True)
-        if after is None:
-            return self._page(changed, changed, rows, is_first=True)
-        return self._page([*changed, ["id", ">", after]], changed, rows, is_first=False)
+    def rows(self, since: datetime | None, after: Key | None, limit: int) -> list[Row]:
+        """See ``adapters.feed.Table``."""
+        beyond = [] if after is None else [["id", ">", after]]
+        domain = [*self._changed(since), *beyond]
+        return self.odoo.rows(self.model, domain, self.fields, order="id asc", limit=limit)
 
-    def _page(
-        self,
-        domain: Sequence[Sequence[object]],
-        changed: Sequence[Sequence[object]],
-        rows: int,
-        *,
-        is_first: bool,
-    ) -> Page:
-        found = self.odoo.rows(self.model, domain, self.fields, order="id asc", limit=rows)
-        is_last = len(found) < rows
-        latest = None
-        if is_first:
-            latest = _latest(found) if is_last else self._newest(changed)
-        last = found[-1]["id"] if found else None
-        return Page(self.documents(found), last, latest, is_last)
-
-    def _newest(self, domain: Sequence[Sequence[object]]) -> datetime | None:
+    def newest(self, since: datetime | None) -> datetime | None:
+        """See ``adapters.feed.Table``."""
         found = self.odoo.rows(
-            self.model, domain, ("write_date",), order="write_date desc", limit=1
+            self.model, self._changed(since), ("write_date",), order="write_date desc", limit=1
         )
-        return _latest(found)
+        return self.stamp(found[0]) if found else None
 
+    def stamp(self, row: Row) -> datetime | None:
+        """See ``adapters.feed.Table``."""
+        return mapping.moment(row["write_date"]) if row["write_date"] else None
 
-def _latest(found: Sequence[Row]) -> datetime | None:
-    stamps = [mapping.moment(row["write_date"]) for row in found if row["write_date"]]
-    return max(stamps, default=None)
+    def _changed(self, since: datetime | None) -> list[Any]:
+        changed = [] if since is None else [["write_date", ">=", stamp_text(since)]]
+        return [*self.domain, *changed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,35 +136,21 @@ def warehouse_ids(odoo: Odoo, codes: Sequence[str]) -> dict[str, int]:
 def stages(reader: Reader, clock: Clock) -> list[Stage]:
     """Returns all stages, details before their headers."""
     odoo, settings = reader.odoo, reader.settings
+    both = (ARCHIVED_TOO,)
+    partners = Records(odoo, PARTNER, reader.partner_fields, both)
+    templates = Records(odoo, TEMPLATE, ("write_date",), both)
+    products = Records(odoo, PRODUCT, reader.product_fields, both)
+    lines = Records(odoo, LINE, ("order_id", "write_date"))
+    orders = Records(odoo, ORDER, reader.order_fields)
+    moves = Records(odoo, MOVE, ("picking_id", "write_date"))
+    pickings = Records(odoo, PICKING, PICKING_FIELDS)
     found: list[Stage] = [
-        Changed("partners", odoo, PARTNER, reader.partner_fields, reader.members, (ARCHIVED_TOO,)),
-        Changed(
-            "templates",
-            odoo,
-            TEMPLATE,
-            ("write_date",),
-            reader.products_of_templates,
-            (ARCHIVED_TOO,),
-            is_detail=True,
-        ),
-        Changed("products", odoo, PRODUCT, reader.product_fields, reader.products, (ARCHIVED_TOO,)),
-        Changed(
-            "lines",
-            odoo,
-            LINE,
-            ("order_id", "write_date"),
-            reader.orders_of_lines,
-            is_detail=True,
-        ),
-        Changed("orders", odoo, ORDER, reader.order_fields, reader.orders),
-        Changed(
-            "moves",
-            odoo,
-            MOVE,
-            ("picking_id", "write_date"),
-            reader.pickings_of_moves,
-            is_detail=True,
-        ),
-        Changed("pickings", odoo, PICKING, PICKING_FIELDS, reader.pickings),
+        Changed("partners", partners, reader.members),
+        Changed("templates", templates, reader.products_of_templates, is_detail=True),
+        Changed("products", products, reader.products),
+        Changed("lines", lines, reader.orders_of_lines, is_detail=True),
+        Changed("orders", orders, reader.orders),
+        Changed("moves", moves, reader.pickings_of_moves, is_detail=True),
+        Changed("pickings", pickings, reader.pickings),
     ]
     return [*found, *(Counted(odoo, code, settings.skus, clock) for code in settings.warehouses)]

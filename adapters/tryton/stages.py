@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from adapters.contract import AdapterError
-from adapters.feed import Key, Page, Stage
+from adapters.feed import Changed, Key, Page, Stage
 from adapters.tryton import mapping
 from adapters.tryton.reading import (
     CONTACT,
@@ -31,57 +32,48 @@ from adapters.tryton.reading import (
 from adapters.tryton.rest import Domain, Row, Tryton
 from pointbook.v1 import events_pb2
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """Records of one model by when they last changed.
-
-    The newest stamp is taken when a pass begins, not when it ends: during a backfill of an hour, rows of
-    its first pages change, and the next pass has to begin before that.
+class Records:
+    """Records of one model. See ``adapters.feed.Table``.
 
     Attributes:
-        name: Its name in the cursor.
         tryton: Where they are.
         model: Their model.
-        fields: What is read of them.
-        documents: Makes documents of them.
+        fields: What is read of them, stamps included.
         domain: What all of them fulfil.
-        is_detail: Whether another stage reads all of them at first, as parts of whole documents.
     """
 
-    name: str
     tryton: Tryton
     model: str
     fields: Sequence[str]
-    documents: Callable[[Sequence[Row]], list[events_pb2.Event]]
     domain: Domain = ()
-    is_detail: bool = False
 
-    def page(self, since: datetime | None, after: Key | None, rows: int) -> Page:
-        """See ``adapters.feed.Stage``."""
-        changed = list(self.domain)
-        if since is not None:
-            changed.append(_changed_since(since))
-        elif self.is_detail:
-            return Page((), None, self._newest(changed) or EPOCH, is_last=True)
-        latest = self._newest(changed) if after is None else None
-        domain = changed if after is None else [*changed, ["id", ">", after]]
-        found = self.tryton.rows(self.model, domain, self.fields, limit=rows)
-        last = found[-1]["id"] if found else None
-        return Page(self.documents(found), last, latest, len(found) < rows)
+    def rows(self, since: datetime | None, after: Key | None, limit: int) -> list[Row]:
+        """See ``adapters.feed.Table``."""
+        beyond = [] if after is None else [["id", ">", after]]
+        domain = [*self._changed(since), *beyond]
+        return self.tryton.rows(self.model, domain, self.fields, limit=limit)
 
-    def _newest(self, domain: Domain) -> datetime | None:
-        """Returns the latest stamp: the latest change, or the latest record that never changed."""
+    def newest(self, since: datetime | None) -> datetime | None:
+        """See ``adapters.feed.Table``: the latest change, or the latest record that never changed."""
         orders = (("write_date", "DESC NULLS LAST"), ("create_date", "DESC"))
+        domain = self._changed(since)
         found = [
             row
             for order in orders
             for row in self.tryton.rows(self.model, domain, mapping.STAMPS, limit=1, order=(order,))
         ]
         return max(map(mapping.stamp, found), default=None)
+
+    def stamp(self, row: Row) -> datetime:
+        """See ``adapters.feed.Table``."""
+        return mapping.stamp(row)
+
+    def _changed(self, since: datetime | None) -> list[Any]:
+        return [*self.domain, *([] if since is None else [_changed_since(since)])]
 
 
 def _changed_since(since: datetime) -> Domain:
@@ -157,7 +149,8 @@ def stages(reader: Reader, clock: Clock) -> list[Stage]:
         documents: Callable[[Sequence[Row]], list[events_pb2.Event]],
         domain: Domain = (),
     ) -> Stage:
-        return Changed(name, tryton, model, (*owner, *stamps), documents, domain, is_detail=True)
+        records = Records(tryton, model, (*owner, *stamps), domain)
+        return Changed(name, records, documents, is_detail=True)
 
     def header(
         name: str,
@@ -166,7 +159,7 @@ def stages(reader: Reader, clock: Clock) -> list[Stage]:
         documents: Callable[[Sequence[Row]], list[events_pb2.Event]],
         domain: Domain = (),
     ) -> Stage:
-        return Changed(name, tryton, model, fields, documents, domain)
+        return Changed(name, Records(tryton, model, fields, domain), documents)
 
     of_sale = [["sale.company", "=", settings.company_id]]
     found: list[Stage] = []
